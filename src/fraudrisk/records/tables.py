@@ -38,8 +38,12 @@ class Column:
     revealed_by : str
         Name of the date column that says when this cell became known, where that is later than the row's ``known_at``
         (a removal, a closing). Before that date the cell reads as missing.
+    undated_shown : bool
+        What to do where `revealed_by` is itself missing: show the cell (a status without its date) or hide it (default).
     free_text : bool
-        Personal data inside the text is masked.
+        Personal data inside the text is masked, names and dwellings included.
+    future : bool
+        A date that may lie ahead (an expiry).
     """
 
     name: str
@@ -48,10 +52,12 @@ class Column:
     aliases: tuple[str, ...] = ()
     personal: Personal | None = None
     revealed_by: str = ""
+    undated_shown: bool = False
     free_text: bool = False
+    future: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One canonical table.
 
@@ -86,8 +92,18 @@ class Table:
         return (*(c.name for c in self.columns), "known_at")
 
 
-def _c(name: str, zh: str, kind: Kind = "text", *aliases: str, personal: Personal | None = None, by: str = "", free: bool = False) -> Column:
-    return Column(name, zh, kind, aliases, personal, by, free)
+def _c(
+    name: str,
+    zh: str,
+    kind: Kind = "text",
+    *aliases: str,
+    personal: Personal | None = None,
+    by: str = "",
+    undated: bool = False,
+    free: bool = False,
+    future: bool = False,
+) -> Column:
+    return Column(name, zh, kind, aliases, personal, by, undated, free, future)
 
 
 ENTITY = _c("entity_id", "主体身份代码", "id", "main_identi_id", "pripid", "主体身份码", "企业ID")
@@ -103,14 +119,14 @@ BUSINESS = Table(
         _c("name", "企业名称", "text", "comp_nm", "entName", "ENTNAME", "business_name", "名称", "主体名称", "市场主体名称", "单位名称", "字号名称"),
         _c("former_names", "曾用名", "list", "historyNames", "history_names", "former_name", "原名称"),
         _c("entity_type", "企业类型", "text", "comp_type", "entType", "主体类型", "市场主体类型"),
-        _c("status", "登记状态", "enum", "reg_state", "entStatus", "经营状态", "企业状态"),
+        _c("status", "登记状态", "enum", "reg_state", "entStatus", "经营状态", "企业状态", by="approve_date", undated=True),
         _c("reg_capital_wan", "注册资本(万元)", "wan", "reg_capt", "regCap", "注册资本", "注册资金"),
         _c("paid_capital_wan", "实缴资本", "wan", "recCap", "cumula_paid_amt", "实缴资本(万元)"),
         _c("currency", "币种", "text", "capt_kind"),
         _c("est_date", "成立日期", "date", "est_dt", "esDate", "ESTDATE", "注册日期"),
         _c("approve_date", "核准日期", "date", "appr_dt", "apprDate"),
         _c("op_from", "经营期限自", "date", "opt_from", "opFrom"),
-        _c("op_to", "经营期限至", "date", "opt_to", "opTo"),
+        _c("op_to", "经营期限至", "date", "opt_to", "opTo", future=True),
         _c("legal_person", "法定代表人", "text", "legal_repre", "frName", "经营者", "法定代表人(经营者)", "负责人", personal="name"),
         _c("legal_person_id_hash", "法人证件号", "id", "cer_no", "法定代表人证件号", "法人身份证号", "legal_person_id", personal="hash"),
         _c("phone", "联系电话", "id", "tel_num", "mobtel", "tel", "电话", "企业联系电话", personal="phone"),
@@ -124,7 +140,7 @@ BUSINESS = Table(
     ),
     record_id="business_id",
     keys=("uscc", "entity_id", "reg_no", "name"),
-    known_from=("approve_date", "est_date"),
+    known_from=("est_date", "approve_date"),
 )
 
 ABNORMAL_LISTING = Table(
@@ -190,7 +206,7 @@ PENALTY = Table(
         _c("transferred", "是否移送司法", "bool", by="transferred_on"),
         _c("transferred_on", "移送日期", "date", by="transferred_on"),
         _c("repaired_on", "信用修复日期", "date", "修复日期", "撤销日期", by="repaired_on"),
-        _c("public_until", "公示截止期", "date", "公示截止日期"),
+        _c("public_until", "公示截止期", "date", "公示截止日期", future=True),
         _c("content", "决定书全文", "text", "处罚内容", free=True),
     ),
     record_id="doc_no",
@@ -210,7 +226,7 @@ LICENSE = Table(
         _c("item", "许可内容", "text", "许可项目"),
         _c("authority", "许可机关", "text", "发证机关"),
         _c("valid_from", "有效期自", "date", "有效期起"),
-        _c("valid_to", "有效期至", "date", "有效期止"),
+        _c("valid_to", "有效期至", "date", "有效期止", future=True),
         _c("license_status", "许可状态", "text", "status", "状态"),
     ),
     record_id="license_no",

@@ -1,0 +1,128 @@
+"""Amounts of money as Chinese people write them: 3万多, 叁万陆仟元整, 3.6w, 三四千, 1,000.00元, 六万五, 两万一.
+
+One grammar serves a register's cells and the amounts inside complaint text. A vague amount reads as its floor: 3万多 is
+30,000, 三四千 is 3,000.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["AMOUNT", "Amount", "find_amounts", "parse_amount"]
+
+_CN = {c: i for i, c in enumerate("零一二三四五六七八九")} | {c: i for i, c in enumerate("零壹贰叁肆伍陆柒捌玖")}
+_CN |= {"〇": 0, "两": 2, "俩": 2, "貳": 2, "叄": 3, "陸": 6, "廿": 20, "卅": 30, "弍": 2, "仨": 3}
+_UNIT = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000, "k": 1000, "K": 1000}
+_BIG = {"万": 10_000, "萬": 10_000, "w": 10_000, "W": 10_000, "亿": 100_000_000, "億": 100_000_000}
+_CN_CHARS = "零〇一二三四五六七八九两俩仨廿卅壹贰貳叁叄肆伍陆陸柒捌玖"
+_UNIT_CHARS = "十拾百佰千仟kKwW万萬亿億"
+
+AMOUNT = re.compile(
+    rf"(?:\d[\d,\uff0c]*(?:\.\d+)?[{_UNIT_CHARS}]{{0,2}}|[{_CN_CHARS}十拾百佰千仟]+[{_UNIT_CHARS}]{{0,2}})"
+    rf"(?:[零〇]?[\d{_CN_CHARS}]+(?:\.\d+)?[{_UNIT_CHARS}]*)*"
+    r"(?:多|余|来|几|出头|左右|上下)?[{_UNIT_CHARS}]?".replace("{_UNIT_CHARS}", _UNIT_CHARS)
+)
+"""A run that may be an amount; whether it is money is decided by what stands around it."""
+
+_VAGUE = re.compile(r"(?:余|多|来|几|出头|左右|上下|以上|近|约|大概|大约|将近|差不多|至少|起码|足足|整整|合计|共计|共|总计|人民币|罚款|罚没|RMB|rmb|¥|\uffe5)")
+_MONEY_TAIL = re.compile(r"(?:元整|圆整|元钱|块钱|元|圆|块|整|人民币|RMB|rmb)+$")
+_FEN = re.compile(r"(?P<jiao>[\d一二三四五六七八九壹贰叁肆伍陆柒捌玖])[角毛](?P<fen>[\d一二三四五六七八九壹贰叁肆伍陆柒捌玖])?分?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount found in text: value in yuan and where it stands."""
+
+    yuan: float
+    start: int
+    end: int
+
+
+def parse_amount(cell: str) -> float | None:
+    """Read one amount in yuan; ``None`` where the cell is none.
+
+    Examples
+    --------
+    >>> [parse_amount(a) for a in ("3万余元", "叁万陆仟元整", "3.6w", "三四千", "1,000.00元", "约2万", "六万五", "两万一千三", "0")]
+    [30000.0, 36000.0, 36000.0, 3000.0, 1000.0, 20000.0, 65000.0, 21300.0, 0.0]
+    """
+    text = _VAGUE.sub("", cell.strip().replace(" ", ""))
+    fraction = 0.0
+    if match := _FEN.search(text):
+        fraction = _digit(match["jiao"]) / 10 + _digit(match["fen"] or "0") / 100
+        text = text[: match.start()]
+    text = _MONEY_TAIL.sub("", text).replace(",", "").replace("\uff0c", "")
+    if re.fullmatch(r"[+-]?\d+(?:\.\d+)?(?:[eE]\+?\d+)?", text):
+        return float(text) + fraction
+    value = _number(text)
+    return None if value is None else value + fraction
+
+
+def _digit(char: str) -> int:
+    return int(char) if char.isdigit() and char.isascii() else _CN.get(char, 0)
+
+
+def _number(text: str) -> float | None:
+    """Evaluate units by magnitude: every unit multiplies the section before it; a trailing digit borrows the next lower one."""
+    if not text:
+        return None
+    total = section = 0.0
+    pending: float | None = None
+    last_unit = 1.0
+    seen_zero = False
+    for token in re.findall(r"\d+(?:\.\d+)?|.", text):
+        if token[0].isdigit() and token[0].isascii():
+            pending = float(token)
+        elif token in _CN:
+            digit = float(_CN[token])
+            # 三四千: the first of two neighbours is the floor; 零 marks a skipped place, 三零五 is read digit by digit
+            if pending is not None and not seen_zero:
+                pending = pending if digit == pending + 1 else pending * 10 + digit
+            else:
+                pending = digit
+            seen_zero = token in "零〇" and pending == 0
+            if seen_zero:
+                pending, last_unit = None, 10.0
+        elif token in _UNIT:
+            section += (1.0 if pending is None else pending) * _UNIT[token]
+            last_unit, pending, seen_zero = float(_UNIT[token]), None, False
+        elif token in _BIG:
+            section += pending or 0.0
+            total = (total + (section or 1.0)) * _BIG[token] if _BIG[token] > 10_000 else total + (section or 1.0) * _BIG[token]
+            last_unit, pending, section, seen_zero = float(_BIG[token]), None, 0.0, False
+        else:
+            return None
+    if pending is not None:  # 六万五 = 65,000; 一千二 = 1,200; 三百零五 = 305
+        section += pending * (last_unit / 10 if last_unit > 10 and 0 < pending < 10 else 1)
+    return total + section
+
+
+_MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|人民币|RMB|rmb)")
+_MONEY_BEFORE = re.compile(r"(?:¥|\uffe5|人民币|RMB)\s?$")
+_NOT_MONEY = re.compile(
+    r"\s?(?:个点|[%\uff05]|个百分点|分利|[年月日号天周岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗袋支集章遍里公]|小时|分钟|星期|礼拜|个月|多岁|多人|多名|多位|多户|多个|个|年|倍|成|积分|分贝|G|g|ml|kg|级|路|号线)"
+)
+
+
+def find_amounts(text: str) -> Iterator[Amount]:
+    """Every amount of money in `text`, in order: with a unit of money, or large enough and not counting something else.
+
+    Examples
+    --------
+    >>> [a.yuan for a in find_amounts("交了3万6,返了2次,第3天又交五千块,一共四万一")]
+    [36000.0, 5000.0, 41000.0]
+    """
+    for match in AMOUNT.finditer(text):
+        raw = match.group().rstrip(",\uff0c")
+        end = match.start() + len(raw)
+        money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, match.start() - 4) : match.start()]))
+        has_unit = any(c in raw for c in "万萬wW千仟百佰kK")
+        if not money and (_NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?", raw.replace(",", "")))):
+            continue
+        if not money and raw.isdigit() and re.match(r"\s?[-/.年:点多]", text[end:]):
+            continue
+        value = parse_amount(raw)
+        if value:
+            yield Amount(value, match.start(), end)
