@@ -125,12 +125,21 @@ class Lexicon(_File):
 
 
 class Feature(_Strict):
-    """One number about a business as of a date. Rendered to SQL by :mod:`fraudrisk.features`."""
+    """One number about a business as of a date. Rendered to SQL by :mod:`fraudrisk.features`.
+
+    ``count``, ``distinct``, ``sum``, ``max``, ``min`` aggregate the rows of `table` that satisfy `where` within `window` days
+    before the date. ``burst`` is the count in the window over one plus what the year before it would predict. ``attribute``
+    is an expression over the register. ``unlicensed`` counts acts that needed a licence and had none on that day.
+    ``peer_rate`` is a complaint rate against peers, shrunk. ``linked`` follows shared persons, phones and premises to the
+    businesses that `table` and `where` name. ``ratio`` divides two features.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     doc: str
     table: str
-    agg: Literal["count", "distinct", "sum", "max", "min", "days_since_last", "days_since_first", "flag", "attribute", "unlicensed", "peer_rate", "linked", "ratio"]
+    agg: Literal[
+        "count", "distinct", "sum", "max", "min", "days_since_last", "days_since_first", "burst", "attribute", "unlicensed", "peer_rate", "linked", "ratio"
+    ]
     column: str = ""
     where: str = ""
     window: Annotated[int, Field(gt=0)] | None = None
@@ -138,8 +147,7 @@ class Feature(_Strict):
     tactics: list[str] = Field(default=[], description="Only complaints with one of these tactics.")
     stages: list[str] = []
     quote: str = Field(default="", description="SQL expression of the words quoted as evidence; a default per table.")
-    needs: list[str] = Field(default=[], description="For 'unlicensed': keys of licence_needs.")
-    of: list[str] = Field(default=[], description="For 'ratio' and 'peer_rate': the features it is made from.")
+    of: list[str] = Field(default=[], description="The features it is made from: two for 'ratio' (first over second), one for 'peer_rate'.")
     direction: Literal[-1, 0, 1] = 0
     unit: str = ""
 
@@ -206,7 +214,7 @@ class IndicatorFile(_File):
     grades: dict[Literal["A", "B", "C", "D"], float] = Field(description="Lowest score of each grade.")
     grade_rules: list[GradeRule]
     licence_needs: list[LicenceNeed]
-    peer_prior: Annotated[float, Field(gt=0)] = Field(description="Weight of the peer group, in business-years.")
+    peer_prior: Annotated[float, Field(gt=0)] = Field(description="Shape of the gamma prior on a rate relative to peers: pseudo-complaints; 1 makes one complaint twice the peers at most.")
     hub_limit: Annotated[int, Field(gt=1)] = Field(description="A shared address, phone or person with more businesses links none.")
     features: list[Feature]
     indicators: list[Indicator]

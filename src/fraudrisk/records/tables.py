@@ -12,7 +12,7 @@ from typing import Literal
 
 from fraudrisk.errors import NotFoundError
 
-__all__ = ["TABLES", "Column", "Kind", "Personal", "Table", "get_table"]
+__all__ = ["TABLES", "Column", "Kind", "Personal", "Table", "fact_columns", "get_table"]
 
 Kind = Literal["id", "uscc", "text", "enum", "date", "datetime", "int", "float", "amount", "wan", "bool", "list"]
 """How a column is cleaned: ``amount`` is yuan in any spelling, ``wan`` is 万元 (yuan when the cell says so)."""
@@ -425,3 +425,30 @@ def get_table(name: str) -> Table:
         if table.zh == name:
             return table
     raise NotFoundError(f"there is no table '{name}'", mend="use one of " + ", ".join(f"{t.name} ({t.zh})" for t in TABLES.values()))
+
+
+_READ = ("category", "confidence", "secondary", "tactics", "stage", "elderly", "read_amount", "amount_added", "promised_return", "professional_claim", "person_key")
+"""What reading a complaint adds to it (see :mod:`fraudrisk.complaints`)."""
+
+_DERIVED = ("business_id", "happened_on", "age_days")
+"""What linking and the date of a run add to every row; ``age_days`` counts from the fact to that date."""
+
+
+def fact_columns(name: str) -> tuple[str, ...]:
+    """Columns a feature of table `name` may use; empty where there is no such table.
+
+    Examples
+    --------
+    >>> "age_days" in fact_columns("penalty"), "complainant_name" in fact_columns("complaint"), fact_columns("nothing")
+    (True, False, ())
+    """
+    if name not in TABLES:
+        return ()
+    own: list[str] = []
+    for column in TABLES[name].columns:
+        if column.personal == "phone":
+            own += [f"{column.name}_hash", f"{column.name}_masked"]
+        elif column.personal != "drop":
+            own.append(column.name)
+    more = _READ if name == "complaint" else ("sector", "watch", "district") if name == "business" else ()
+    return (*own, *more, "record_id", "known_at", *_DERIVED)

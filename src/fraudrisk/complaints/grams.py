@@ -1,0 +1,148 @@
+"""Words and character runs of a whole batch of texts, hashed into a sparse matrix by numpy.
+
+No vocabulary is kept: a model holds column numbers and weights, never words, so nothing personal can be read out of it, and a
+word that was never seen costs nothing. One prefix sum over the batch gives the hash of any run by two look-ups:
+``sum(c_i * P**i)`` over the run, divided by ``P**start`` (P is odd, so it has an inverse modulo 2**64).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from fraudrisk.complaints.tokens import Tokenizer
+from fraudrisk.privacy import fold_width
+
+__all__ = ["GramHasher", "fold_text"]
+
+_P = np.uint64(0x9E3779B97F4A7C15)
+_P_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_SALT = {"c": 0x51, "w": 0xA7}
+
+
+@lru_cache(maxsize=1)
+def _simplified() -> dict[int, int]:
+    """Traditional to simplified, character by character, so that places in the text stay the same."""
+    import opencc
+
+    block = [chr(code) for code in range(0x4E00, 0xA000)]
+    converted = opencc.OpenCC("t2s").convert("\n".join(block)).split("\n")
+    return {ord(a): ord(b) for a, b in zip(block, converted, strict=True) if a != b and len(b) == 1}
+
+
+def fold_text(text: str) -> str:
+    """Simplified characters, half width, lower case; the length stays the same.
+
+    Examples
+    --------
+    >>> fold_text("養老\uff28\uff25\uff2c\uff2c\uff2f")
+    '养老hello'
+    """
+    folded = fold_width(text).translate(_simplified())
+    lower = folded.lower()
+    return lower if len(lower) == len(folded) else folded
+
+
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
+class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts to counts of hashed words and character runs.
+
+    Parameters
+    ----------
+    chars : tuple of int
+        Shortest and longest character run.
+    words : int
+        Longest run of words; 0 leaves words out.
+    bits : int
+        The matrix has ``2**bits`` columns.
+
+    Examples
+    --------
+    >>> GramHasher(bits=10).transform(["老人买药", "老人"]).shape
+    (2, 1024)
+    """
+
+    def __init__(self, chars: tuple[int, int] = (1, 3), words: int = 2, bits: int = 18) -> None:
+        self.chars = chars
+        self.words = words
+        self.bits = bits
+
+    def fit(self, X: Sequence[str], y: Any = None) -> GramHasher:  # noqa: N803
+        """Nothing to learn."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def transform(self, X: Sequence[str]) -> sparse.csr_matrix:  # noqa: N803
+        """Counts, one row per text.
+
+        Parameters
+        ----------
+        X : sequence of str
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix of float32, shape (n_texts, 2**bits)
+        """
+        texts = [fold_text(t).translate(_DIGITS) for t in X]
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+        owner = np.repeat(np.arange(len(texts)), lengths)
+        powers, inverse = _powers(len(codes))
+        prefix = np.zeros(len(codes) + 1, np.uint64)
+        np.cumsum((codes + np.uint64(1)) * powers[:-1], out=prefix[1:])
+        rows, columns = [], []
+        for size in range(self.chars[0], self.chars[1] + 1):
+            start = np.arange(len(codes) - size + 1)
+            start = start[owner[start] == owner[start + size - 1]] if len(start) else start
+            rows.append(owner[start])
+            columns.append(self._hash(prefix, inverse, start, start + size, "c", size))
+        if self.words:
+            tokens = [_tokenizer().cut(t) for t in texts]
+            self._words(tokens, owner, prefix, inverse, codes, rows, columns)
+        return _counts(np.concatenate(rows), np.concatenate(columns), len(texts), 1 << self.bits)
+
+    def _words(self, tokens: list[list[str]], owner: Any, prefix: Any, inverse: Any, codes: Any, rows: list[Any], columns: list[Any]) -> None:
+        ends = np.cumsum(np.fromiter((len(w) for words in tokens for w in words), np.int64))
+        starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+        blank = np.isin(codes[starts], (32, 10, 9)) if len(starts) else np.empty(0, bool)
+        starts, ends = starts[~blank], ends[~blank]
+        for size in range(1, self.words + 1):
+            first, last = starts[: len(starts) - size + 1], ends[size - 1 :]
+            inside = owner[first] == owner[last - 1] if len(first) else np.empty(0, bool)
+            rows.append(owner[first[inside]])
+            columns.append(self._hash(prefix, inverse, first[inside], last[inside], "w", size))
+
+    def _hash(self, prefix: Any, inverse: Any, start: Any, end: Any, kind: str, size: int) -> Any:
+        run = (prefix[end] - prefix[start]) * inverse[start]
+        run = (run ^ np.uint64(_SALT[kind] + size * 0x100)) * _MIX
+        return ((run ^ (run >> np.uint64(29))) * _P) >> np.uint64(64 - self.bits)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    return Tokenizer()
+
+
+def _powers(n: int) -> tuple[Any, Any]:
+    def raised(base: np.uint64) -> Any:
+        out = np.full(n + 1, base, np.uint64)
+        out[0] = 1
+        return np.cumprod(out, out=out)
+
+    return raised(_P), raised(_P_INVERSE)
+
+
+def _counts(rows: Any, columns: Any, n: int, width: int) -> sparse.csr_matrix:
+    keys, counts = np.unique(rows.astype(np.int64) * width + columns.astype(np.int64), return_counts=True)
+    indptr = np.searchsorted(keys, np.arange(n + 1) * width)
+    return sparse.csr_matrix((counts.astype(np.float32), (keys % width).astype(np.int32), indptr), shape=(n, width))

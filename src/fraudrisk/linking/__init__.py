@@ -1,0 +1,6 @@
+"""Which business a record or a mention in text means; ambiguous stays ambiguous."""
+
+from fraudrisk.linking.linker import NameLinker
+from fraudrisk.linking.resolve import resolve_records
+
+__all__ = ["NameLinker", "resolve_records"]
