@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     batch_rows: int = Field(default=65_536, gt=0, description="Rows cleaned at a time; bounds memory on large files.")
     earliest_year: int = Field(default=1949, description="A date before it is a filler (1900-1-1) and reads as missing.")
 
+    # -- the engine
+    engine_memory: str = Field(default="2GB", pattern=r"^\d+(?:\.\d+)?\s?(?:MB|GB)$", description="DuckDB spills to disk beyond it.")
+
     # -- the list
     district_share: float = Field(default=0.4, gt=0, le=1, description="No district takes more of a list than this, while others have clues.")
     sector_share: float = Field(default=0.5, gt=0, le=1, description="No sector takes more of a list than this, while others have clues.")

@@ -19,7 +19,7 @@ _PAID = re.compile(
     r"(?:交|付|花|转|投|充|缴|汇|打|存|买|购|办|押|借|垫|损失|被骗|骗走|骗去|骗了|收取|收了|收|刷|给了|给|掏|砸|扣|拿出|拿了|定金|押金|费|款|票面|本金|贷|值|卡|上当|被坑|套走|搭进去|套)"
 )
 _PROMISED = re.compile(
-    r"(?:返|利息|收益|分红|每月给|每年给|月返|年返|补贴|估价|估值|拍出|拍卖到|卖到|市价|市场价|原价|升值|涨到|增值到|回购|奖励|赔偿|退休金|工资|每月领|月领|能领|可领|可得|领取|到手|拿到|返还|中奖|额度|低保|解冻|发放|成本|网上卖|只要|只卖|起步|底价|万人|值)[^"
+    r"(?:返|送|利息|收益|分红|每月给|每年给|月返|年返|补贴|估价|估值|拍出|拍卖到|卖到|市价|市场价|原价|升值|涨到|增值到|回购|奖励|赔偿|退休金|工资|每月领|月领|能领|可领|可得|领取|到手|拿到|返还|中奖|额度|低保|解冻|发放|成本|网上卖|只要|只卖|起步|底价|万人|值)[^"
     + _P
     + r"]{0,8}$"
 )
@@ -106,7 +106,7 @@ class FactFinder:
         for amount in find_amounts(text):
             before = text[max(0, amount.start - 16) : amount.start]
             near = _after_break(before)
-            if _PROMISED.search(near) or _BACK.search(near) or amount.yuan < 5:
+            if _PROMISED.search(near) or _BACK.search(near) or amount.yuan < 5 or text[amount.end : amount.end + 2].lstrip("元块").startswith("送"):
                 continue
             if _TOTAL.search(near) and _paid_near(text, amount):
                 total = amount if total is None or amount.yuan >= total.yuan else total

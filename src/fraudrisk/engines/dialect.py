@@ -6,12 +6,23 @@ the list is a mistake that is named, never a surprise at run time.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 
-__all__ = ["AS_OF", "check_expression"]
+__all__ = ["AS_OF", "check_expression", "date_literal", "text_literal"]
 
 AS_OF = "as_of"
 """The word that stands for the date in a pack's expressions; the renderer writes the date itself."""
+
+
+def date_literal(day: dt.date) -> str:
+    """A date in SQL."""
+    return f"DATE '{day.isoformat()}'"
+
+
+def text_literal(value: str) -> str:
+    """A string in SQL."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def check_expression(sql: str, columns: Iterable[str], *, boolean: bool = False) -> list[str]:

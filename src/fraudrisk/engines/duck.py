@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from fraudrisk.engines.dialect import text_literal
 from fraudrisk.errors import FraudRiskError, InputError
 from fraudrisk.files import atomic_path
 
@@ -36,7 +37,7 @@ class Duck:
     """
 
     def __init__(self, *, memory: str = "2GB", spill: Path | None = None) -> None:
-        settings: dict[str, Any] = {"memory_limit": memory, "preserve_insertion_order": True, "enable_progress_bar": False}
+        settings: dict[str, Any] = {"memory_limit": memory, "preserve_insertion_order": True}
         if spill:
             settings["temp_directory"] = str(spill)
         self._connection = duckdb.connect(":memory:", config=settings)
@@ -55,7 +56,7 @@ class Duck:
     def view(self, name: str, source: Sequence[Path] | pa.Table) -> None:
         """Make Parquet files, or an Arrow table, readable as `name`; columns are matched by name."""
         if isinstance(source, Sequence):
-            files = ", ".join(_literal(str(path)) for path in source)
+            files = ", ".join(text_literal(str(path)) for path in source)
             self.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{files}], union_by_name = true)")
         else:
             self._connection.register(name, source)
@@ -66,21 +67,21 @@ class Duck:
 
     def query(self, sql: str) -> pa.Table:
         """Run a query and return all of it."""
-        result: pa.Table = self._run(sql).to_arrow_table()
+        result: pa.Table = self._run(sql, relation=True).to_arrow_table()
         return result
 
     def batches(self, sql: str, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its answer."""
-        yield from self._run(sql).to_arrow_reader(rows)
+        yield from self._run(sql, relation=True).to_arrow_reader(rows)
 
     def write(self, sql: str, path: Path) -> None:
         """Write a query's answer to one Parquet file, whole or not at all; give it an ORDER BY and the bytes repeat."""
         with atomic_path(path) as part:
-            self.execute(f"COPY ({sql}) TO {_literal(str(part))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)")
+            self.execute(f"COPY ({sql}) TO {text_literal(str(part))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)")
 
-    def _run(self, sql: str) -> Any:
+    def _run(self, sql: str, *, relation: bool = False) -> Any:
         try:
-            return self._connection.execute(sql)
+            return self._connection.sql(sql) if relation else self._connection.execute(sql)
         except duckdb.OutOfMemoryException as error:
             raise InputError("not enough memory or disk for this step", mend="free some space, or raise engine_memory in fraudrisk.toml") from error
         except duckdb.IOException as error:
@@ -93,7 +94,3 @@ class Duck:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -9,14 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 
+from fraudrisk.engines.dialect import text_literal
 from fraudrisk.features import special
-from fraudrisk.features.facts import text_literal
 from fraudrisk.features.render import bind, condition, known_sql
 from fraudrisk.packs.loader import Pack
 from fraudrisk.packs.schema import Feature
 from fraudrisk.records.tables import TABLES
 
-__all__ = ["evidence_sql"]
+__all__ = ["EVIDENCE", "evidence_sql"]
+
+EVIDENCE = ("business_id", "feature", "table_name", "record_id", "happened_on", "quote")
+"""Columns of the query."""
 
 _QUOTE = {
     "penalty": "coalesce(violation_type, case_name)",
@@ -82,7 +85,7 @@ def _select(name: str, f: Feature, pack: Pack, as_of: dt.date, loaded: Collectio
     if f.table == "complaint":
         return [
             f"SELECT c.business_id, '{name}' AS feature, 'complaint' AS table_name, c.record_id, c.happened_on, {_complaint_quote(f)} AS quote "
-            f"FROM complaint c JOIN readings q USING (record_id) WHERE {_qualified(where, "c")}"
+            f"FROM complaint c JOIN readings q USING (record_id) WHERE {_qualified(where, 'c')}"
         ]
     quote = bind(f.quote, as_of) if f.quote else _QUOTE[f.table]
     return [f"SELECT business_id, '{name}' AS feature, '{f.table}' AS table_name, record_id, happened_on, {quote} AS quote FROM {f.table} WHERE {where}"]

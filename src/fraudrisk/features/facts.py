@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+from fraudrisk.engines.dialect import date_literal, text_literal
 from fraudrisk.packs.loader import Pack
 from fraudrisk.records.tables import TABLES, Column, Table
 
-__all__ = ["date_literal", "fact_sql", "register_sql"]
-
-
-def date_literal(day: dt.date) -> str:
-    """A date in SQL."""
-    return f"DATE '{day.isoformat()}'"
-
-
-def text_literal(value: str) -> str:
-    """A string in SQL."""
-    return "'" + value.replace("'", "''") + "'"
+__all__ = ["fact_sql", "register_sql"]
 
 
 def register_sql(pack: Pack, as_of: dt.date) -> str:
@@ -79,7 +70,8 @@ rows AS (
     happened = f"coalesce({dates}, known_at) AS happened_on"
     if table == "complaint":
         return f"WITH {rows},{_read_complaints(pack, happened)}"
-    extra = f", {_conducts(pack, "coalesce(r.text, '') || coalesce(r.ocr_text, '')")} AS conducts" if table == "ad_monitor" else ""
+    advert = _conducts(pack, "coalesce(r.text, '') || coalesce(r.ocr_text, '')")
+    extra = f", {advert} AS conducts" if table == "ad_monitor" else ""
     return f"""WITH {rows}
 SELECT l.business_id, r.*, {happened}{extra} FROM rows r JOIN link_{table} l USING (record_id) ORDER BY l.business_id, r.known_at, r.record_id"""
 
@@ -91,13 +83,14 @@ def _read_complaints(pack: Pack, happened: str) -> str:
     ticket adds to the highest amount the same person named before, so that its sum is the sum over persons.
     """
     fraud = ", ".join(text_literal(c) for c in pack.fraud_categories)
+    conducts = _conducts(pack, "coalesce(r.title, '') || coalesce(r.text, '')")
     return f"""
 known AS (
   SELECT l.business_id, r.* EXCLUDE (text, title, demand), {happened},
     q.category, q.confidence, q.secondary, q.tactics, q.stage, q.elderly, q.promised_return, q.professional_claim, q.text_key,
     coalesce(q.amount_yuan, nullif(r.amount_yuan, 0)) AS read_amount,
     coalesce(r.complainant_hash, 't' || q.text_key, r.record_id) AS own_key,
-    CASE WHEN q.category IN ({fraud}) THEN {_conducts(pack, "coalesce(r.title, '') || coalesce(r.text, '')")} ELSE [] END AS conducts
+    CASE WHEN q.category IN ({fraud}) THEN {conducts} ELSE [] END AS conducts
   FROM rows r JOIN link_complaint l USING (record_id) JOIN readings q USING (record_id)
 ), folded AS (
   SELECT *, first_value(own_key) OVER (PARTITION BY business_id, text_key ORDER BY known_at, record_id) AS person_key FROM known

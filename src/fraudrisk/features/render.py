@@ -9,9 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 
-from fraudrisk.engines.dialect import AS_OF
+from fraudrisk.engines.dialect import AS_OF, date_literal, text_literal
 from fraudrisk.features import special
-from fraudrisk.features.facts import date_literal, text_literal
 from fraudrisk.packs.loader import Pack
 from fraudrisk.packs.schema import Feature
 from fraudrisk.records.tables import TABLES
@@ -43,7 +42,7 @@ def feature_sql(pack: Pack, as_of: dt.date, loaded: Collection[str]) -> str:
     parts |= {table: known_sql(table, as_of) for table in TABLES if table in loaded and table != "business"}
     columns: dict[str, str] = {}
     joins: list[str] = []
-    for table in parts:
+    for table in list(parts):
         grouped = [f for f in specs if f.table == table and f.agg in _GROUPED]
         if grouped and table != "business":
             parts[f"{table}_sums"] = _grouped(table, grouped, pack, as_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from fraudrisk.features.facts import text_literal
+from fraudrisk.engines.dialect import text_literal
 from fraudrisk.packs.loader import Pack
 from fraudrisk.packs.schema import Feature
 

@@ -22,8 +22,14 @@ _MARGIN = 0.1
 """Two candidates closer than this stay ambiguous."""
 _LEAST = 0.6
 """A candidate below it is none."""
+_HERE = 0.15
+"""What a matching street or district adds."""
 _SHOWN = 5
-_INSIDE = re.compile(r"[\u4e00-\u9fff]")
+_BARE = 0.7
+"""Surety of a name without region, legal form and trade: words that also occur by themselves."""
+_CUE_BEFORE = re.compile(r"(?:叫|叫做|名叫|名为|店名|公司名|举报|投诉|反映|状告)$")
+_CUE_AFTER = re.compile(r"(?:这家|的)?(?:公司|集团|店|馆|院|堂|中心|机构|平台|健康|养老|养生|保健|咨询|旅行|旅游|投资|收藏|拍卖|药|超市|商行|体验|会所)")
+_SHOP = re.compile(r"(?:专卖店|体验店|体验馆|养生馆|健康馆|旗舰店|门店|会馆|馆|店|院|堂|部)$")
 _SPLIT = re.compile(r"[;\uff1b|]")
 
 
@@ -58,7 +64,7 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         ----------
         register : DataFrame
             ``name``; optional ``business_id`` or ``uscc`` (else the name itself identifies), ``former_names`` (list, or text
-            separated by semicolons), ``address``.
+            separated by semicolons), ``address``, ``division_code``.
 
         Raises
         ------
@@ -73,6 +79,8 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         self.names_ = np.array(names, dtype=object)
         self.businesses_ = _identities(register, names)
         self.addresses_ = as_texts(register["address"]) if "address" in register.columns else [""] * len(names)
+        codes = as_texts(register["division_code"]) if "division_code" in register.columns else [""] * len(names)
+        self.districts_ = [code[:6] for code in codes]
         keys = [fold_name(n) for n in names]
         self.regions_ = region_prefixes(keys)
         forms: dict[str, dict[int, float]] = {}
@@ -100,7 +108,7 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         known = forms.setdefault(form, {})
         known[position] = max(known.get(position, 0.0), surety)
 
-    def link(self, texts: Any, *, mentions: Any = None, places: Any = None) -> pd.DataFrame:
+    def link(self, texts: Any, *, mentions: Any = None, places: Any = None, districts: Any = None) -> pd.DataFrame:
         """Find the business each text, or each given mention, means.
 
         Parameters
@@ -110,6 +118,8 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
             Who is complained of, where the record says so; tried before the text.
         places : sequence of str, optional
             Addresses or places, which decide between businesses of one name.
+        districts : sequence of str, optional
+            Division codes; the first six digits decide likewise.
 
         Returns
         -------
@@ -122,16 +132,25 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         given = as_texts(texts)
         named = as_texts(mentions) if mentions is not None else [""] * len(given)
         where = as_texts(places) if places is not None else [""] * len(given)
-        rows = [self._one(text, mention, place) for text, mention, place in zip(given, named, where, strict=True)]
+        codes = as_texts(districts) if districts is not None else [""] * len(given)
+        rows = [self._one(text, mention, place, code[:6]) for text, mention, place, code in zip(given, named, where, codes, strict=True)]
         return pd.DataFrame(rows, columns=["mention", "business", "score", "candidates"])
 
-    def _one(self, text: str, mention: str, place: str) -> tuple[str, str, float, list[dict[str, Any]]]:
+    def _one(self, text: str, mention: str, place: str, district: str) -> tuple[str, str, float, list[dict[str, Any]]]:
         if mention:
-            exact = self.forms_.get(fold_name(mention))
-            found = [(mention, dict(exact))] if exact else self._mentioned(mention) or self._close(mention)
+            found = self._named(mention) or self._mentioned(mention) or self._close(mention)
             if found:
-                return self._decide(found, place or text)
-        return self._decide(self._mentioned(text), place or text)
+                return self._decide(found, place or text, district)
+        return self._decide(self._mentioned(text), place or text, district)
+
+    def _named(self, mention: str) -> list[tuple[str, dict[int, float]]]:
+        """Businesses one of whose forms is the mention, or the mention without its legal form or shop word."""
+        key = fold_name(mention)
+        tried = short_forms(key, self.regions_)
+        if _SHOP.search(key):
+            tried.setdefault(_SHOP.sub("", key), 0.9)
+        found = [(mention, {p: round(s * surety, 4) for p, s in self.forms_[form].items()}) for form, surety in tried.items() if len(form) >= 3 and form in self.forms_]
+        return found[:1] if found and max(found[0][1].values()) == 1.0 else found
 
     def _mentioned(self, text: str) -> list[tuple[str, dict[int, float]]]:
         folded = fold_name(text)
@@ -139,14 +158,17 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         for start, end, pattern in self._automaton.find(folded):
             form = self._patterns[pattern]
             surety = self.forms_[form]
-            if max(surety.values()) < 0.95 and not self._stands_alone(folded, start, end, form):
+            best = max(surety.values())
+            if best < 0.95 and not self._stands_alone(folded, start, end, best <= _BARE):
                 continue
             found.append((form, dict(surety)))
         return found
 
-    def _stands_alone(self, text: str, start: int, end: int, form: str) -> bool:
-        """A short form must not be the middle of another name: what follows it is no further name part."""
+    def _stands_alone(self, text: str, start: int, end: int, bare: bool) -> bool:
+        """A short form must not be the middle of another name; a bare one needs a word beside it that says it is a name."""
         after = text[end : end + 12]
+        if bare and not (_CUE_BEFORE.search(text[max(0, start - 4) : start]) or _CUE_AFTER.match(after)):
+            return False
         rest = re.match(r"[\u4e00-\u9fffA-Za-z0-9()]{0,8}?(?:有限公司|公司|集团|药店|超市|学校|医院|银行|小区|花园|广场|大厦|村|路|街)", after)
         return not rest or GENERIC.sub("", rest.group()) in ("", "有限公司", "公司")
 
@@ -172,27 +194,28 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         numbers = {n for g in grams[:3] for n in self._by_gram.get(g, ())[:2000]}
         return [self._patterns[n] for n in sorted(numbers)]
 
-    def _decide(self, found: Sequence[tuple[str, dict[int, float]]], context: str) -> tuple[str, str, float, list[dict[str, Any]]]:
+    def _decide(self, found: Sequence[tuple[str, dict[int, float]]], context: str, district: str) -> tuple[str, str, float, list[dict[str, Any]]]:
         if not found:
             return "", "", 0.0, []
         scores: dict[int, float] = {}
         mention_of: dict[int, str] = {}
         for form, sureties in found:
             for position, surety in sureties.items():
-                score = surety + (0.15 if self._at_place(position, context) else 0.0)
+                here = self._at_place(position, context) or (district and self.districts_[position] == district)
+                score = surety + (_HERE if here else 0.0)
                 if score > scores.get(position, 0.0):
-                    scores[position], mention_of[position] = min(score, 1.0), form
+                    scores[position], mention_of[position] = score, form
         ranked = sorted(scores, key=lambda p: (-scores[p], str(self.businesses_[p])))
         best = ranked[0]
         candidates: list[dict[str, Any]] = []
         for p in ranked:
             if all(c["business"] != self.businesses_[p] for c in candidates):
-                candidates.append({"business": str(self.businesses_[p]), "name": str(self.names_[p]), "score": round(scores[p], 3)})
+                candidates.append({"business": str(self.businesses_[p]), "name": str(self.names_[p]), "score": round(min(scores[p], 1.0), 3)})
             if len(candidates) > _SHOWN:
                 break
-        rival = candidates[1]["score"] if len(candidates) > 1 else 0.0
+        rival = max((scores[p] for p in ranked if self.businesses_[p] != self.businesses_[best]), default=0.0)
         sure = scores[best] >= _LEAST and scores[best] - rival >= _MARGIN
-        return mention_of[best], str(self.businesses_[best]) if sure else "", round(scores[best], 3), candidates[:_SHOWN]
+        return mention_of[best], str(self.businesses_[best]) if sure else "", candidates[0]["score"], candidates[:_SHOWN]
 
     def _at_place(self, position: int, context: str) -> bool:
         """Whether the text names the street of the registered address."""

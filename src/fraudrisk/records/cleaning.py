@@ -33,6 +33,8 @@ _NOISE = r"[\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2064}\x{FEFF}\x{AD}\x0
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,300}>")
 _TOTAL = r"^(?:合\s*计|总\s*计|小\s*计)"
+_TOTAL_WITHIN = 3
+"""Columns in which a totals row says what it is."""
 _ARROW: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "datetime": pa.timestamp("s"),
@@ -251,9 +253,9 @@ class Cleaner:
     # -- whole rows ----------------------------------------------------------------------------------------------------
 
     def _totals_row(self, batch: RawBatch, faults: list[Fault], reject: np.ndarray) -> None:
-        if not batch.table.num_columns:
-            return
-        total = pc.fill_null(pc.match_substring_regex(batch.table.column(0), _TOTAL), False).to_numpy(zero_copy_only=False) if batch.table.num_columns > 1 else []
+        total = np.zeros(len(reject), dtype=bool)
+        for position in range(min(_TOTAL_WITHIN, batch.table.num_columns - 1)):
+            total |= pc.fill_null(pc.match_substring_regex(batch.table.column(position), _TOTAL), False).to_numpy(zero_copy_only=False)
         for row in np.flatnonzero(total):
             if not reject[row]:
                 reject[row] = True

@@ -14,7 +14,6 @@ from fraudrisk.records.tables import TABLES
 __all__ = ["read_sheet"]
 
 _KNOWN = {header_key(s) for t in TABLES.values() for c in t.columns for s in (c.name, c.zh, *c.aliases)} | {"序号", "text", "name", "label"}
-_TOTAL = re.compile(r"^\s*(?:合\s*计|总\s*计|小\s*计|共\s*计)")
 _SEARCHED = 12  # a header further down than this is no header
 
 
@@ -56,7 +55,7 @@ def _split(grid: list[list[Any]], name: str) -> tuple[list[str], list[list[str |
     rows, numbers = [], []
     for number, row in enumerate(text[body:], body + 1):
         filled = [c for c in row[:width] if c]
-        if not filled or _TOTAL.match(filled[0]):
+        if not filled:
             continue
         rows.append(row[:width])
         numbers.append(number)

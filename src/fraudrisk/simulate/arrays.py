@@ -11,7 +11,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["NO_DAY", "Bools", "Floats", "Ints", "dates", "frame", "id_numbers", "join", "padded", "phones", "pick", "take", "usccs", "where"]
+__all__ = [
+    "NO_DAY",
+    "Bools",
+    "Floats",
+    "Ints",
+    "dates",
+    "frame",
+    "id_numbers",
+    "join",
+    "padded",
+    "phones",
+    "pick",
+    "take",
+    "usccs",
+    "where",
+]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -35,7 +50,7 @@ def pick(rng: np.random.Generator, choices: Sequence[Any], n: int, p: Sequence[f
 
 
 def take(choices: Sequence[Any] | pa.Array, index: Ints) -> pa.Array:
-    """The choices at `index`."""
+    """Take the choices at `index`."""
     values = choices if isinstance(choices, pa.Array) else pa.array(list(choices))
     return values.take(pa.array(index, pa.int64()))
 
@@ -75,7 +90,7 @@ def _digits(numbers: Ints, width: int) -> npt.NDArray[np.int64]:
 
 
 def usccs(prefixes: Ints, division: str, index: Ints) -> pa.Array:
-    """Valid unified social credit codes (GB 32100-2015), one per index, no two alike.
+    """Make valid unified social credit codes (GB 32100-2015), one per index, no two alike.
 
     Examples
     --------
@@ -88,7 +103,7 @@ def usccs(prefixes: Ints, division: str, index: Ints) -> pa.Array:
     values[:, 2:8] = [int(c) for c in division]
     values[:, 8:16] = _digits(index * _SCATTER % 10**8, 8)
     check = (11 - values[:, 8:16] @ _ORG_WEIGHTS % 11) % 11
-    values[:, 16] = np.where(check == 10, int(np.flatnonzero(_USCC_ALPHABET == ord("X"))[0]), check)
+    values[:, 16] = np.where(check == 10, int(np.flatnonzero(ord("X") == _USCC_ALPHABET)[0]), check)
     values[:, 17] = (31 - values[:, :17] @ _USCC_WEIGHTS % 31) % 31
     return _text(_USCC_ALPHABET[values])
 
@@ -111,7 +126,8 @@ def phones(rng: np.random.Generator, n: int) -> pa.Array:
 
 def frame(columns: dict[str, Any]) -> pd.DataFrame:
     """Columns as a data frame: text as text, dates as ``datetime64``, few distinct values as categories."""
-    return pa.table({name: _packed(column) for name, column in columns.items()}).to_pandas()
+    made: pd.DataFrame = pa.table({name: _packed(column) for name, column in columns.items()}).to_pandas()
+    return made
 
 
 def _packed(column: Any) -> pa.Array:

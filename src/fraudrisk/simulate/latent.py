@@ -27,7 +27,14 @@ _DURATIONS = {
     6: ((20, 0.6), (220, 0.8), (90, 0.7)),
 }
 # Per category: median victims and log-sigma, median yuan of one victim and log-sigma: harm spans five orders of magnitude.
-_SCALE = {1: (110, 1.2, 42_000, 0.5), 2: (120, 1.3, 60_000, 0.6), 3: (40, 1.0, 5_500, 0.7), 4: (9, 0.8, 420_000, 0.6), 5: (18, 0.9, 32_000, 0.5), 6: (30, 1.0, 4_000, 0.9)}
+_SCALE = {
+    1: (110, 1.2, 42_000, 0.5),
+    2: (120, 1.3, 60_000, 0.6),
+    3: (40, 1.0, 5_500, 0.7),
+    4: (9, 0.8, 420_000, 0.6),
+    5: (18, 0.9, 32_000, 0.5),
+    6: (30, 1.0, 4_000, 0.9),
+}
 _PHOENIX_SHARE = 0.12
 
 
@@ -79,7 +86,7 @@ def populate(spec: CitySpec, world: World) -> Population:
 def stage_at(stages: Ints, day: Ints) -> Ints:
     """Index into `STAGES` on `day`: the last stage that had begun."""
     begun = (stages > NO_DAY) & (stages <= np.asarray(day)[:, None])
-    return begun.sum(axis=1)
+    return np.asarray(begun.sum(axis=1), dtype=np.int64)
 
 
 def _blank(spec: CitySpec, world: World, rng: np.random.Generator) -> Population:
@@ -142,7 +149,8 @@ def _schemes(people: Population, frauds: Ints, spec: CitySpec, world: World, rng
         p = np.array(list(mixture.values()))
         people.category[i] = names.index(list(mixture)[int(rng.choice(len(p), p=p / p.sum()))])
     lengths = _lengths(people.category[frauds], rng)
-    reference = spec.first - 120 + (rng.random(len(frauds)) * (spec.days + 60)).astype(np.int64)
+    # somewhat more of them run towards the end of the window than at its start
+    reference = spec.first - 120 + (rng.random(len(frauds)) ** 0.75 * (spec.days + 110)).astype(np.int64)
     started = reference - (rng.random(len(frauds)) * lengths.sum(axis=1)).astype(np.int64)
     # a few end early enough in the window for their operators to rise again, even in the smallest city
     early = np.arange(len(frauds)) < max(1, round(0.1 * len(frauds)))
@@ -177,7 +185,7 @@ def _size(people: Population, firms: Ints, rng: np.random.Generator) -> None:
 
 
 def _revoke(people: Population, frauds: Ints, spec: CitySpec, rng: np.random.Generator) -> None:
-    """Some who are gone are revoked or deregistered, long after."""
+    """Revoke or deregister some who are gone, long after."""
     gone = people.stages[frauds, 3]
     day = gone + rng.integers(20, 500, len(frauds))
     chosen = (gone > NO_DAY) & (rng.random(len(frauds)) < 0.45) & (day < spec.last)
@@ -185,7 +193,7 @@ def _revoke(people: Population, frauds: Ints, spec: CitySpec, rng: np.random.Gen
 
 
 def _phoenixes(people: Population, frauds: Ints, spec: CitySpec, rng: np.random.Generator) -> None:
-    """Some operators who have vanished begin again: another firm, the same person and phone."""
+    """Let some operators who have vanished begin again: another firm, the same person and phone."""
     gone = people.stages[frauds, 3]
     ready = frauds[(gone > spec.first - 200) & (gone < spec.last - 260)]
     number = min(len(ready), max(1, round(_PHOENIX_SHARE * len(frauds))))

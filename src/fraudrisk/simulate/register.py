@@ -80,8 +80,10 @@ def _brands(world: World, n: int, rng: np.random.Generator) -> tuple[pa.Array, p
 
 
 def _trades(world: World, people: Population, rng: np.random.Generator) -> pa.Array:
-    """A trade of the sector, for companies, for shops and for homes."""
-    lists = [s.company_trades for s in world.sectors] + [s.shop_trades for s in world.sectors] + [s.home_trades or [""] for s in world.sectors]
+    """Draw a trade of the sector, for companies, for shops and for homes."""
+    lists = (
+        [s.company_trades for s in world.sectors] + [s.shop_trades for s in world.sectors] + [s.home_trades or [""] for s in world.sectors]
+    )
     starts = np.cumsum([0, *(len(x) for x in lists)])
     which = people.sector + len(world.sectors) * np.where(people.home, 2, np.where(people.company, 0, 1))
     sizes = np.array([len(x) for x in lists])[which]
@@ -111,8 +113,9 @@ def _names(world: World, people: Population, rng: np.random.Generator) -> tuple[
 
 def _same_name_pair(people: Population) -> tuple[int, int]:
     """Two shops of one trade in different districts that bear the same name and have nothing to do with each other."""
-    shops = np.flatnonzero(~people.company & (people.state != FRAUD) & (people.sector == people.sector.min()))
-    shops = shops if len(shops) > 1 else np.flatnonzero(~people.company & (people.state != FRAUD))
+    shops = np.flatnonzero(~people.company & (people.state != FRAUD))
+    health = shops[people.sector[shops] == 0]
+    shops = health if len(np.unique(people.district[health])) > 1 else shops
     first = int(shops[0])
     return first, int(shops[people.district[shops] != people.district[first]][0])
 
@@ -130,7 +133,13 @@ def _codes(spec: CitySpec, people: Population, rng: np.random.Generator) -> pa.A
 def _roads(world: World, people: Population, rng: np.random.Generator) -> pa.Array:
     n = len(people)
     place = take([f"{world.city}市{d.name}" for d in world.districts], people.district)
-    return join(place, pick(rng, [f"{r}{k}" for r in world.roads for k in ("路", "街", "东路")], n), _number(rng, n, 1, 880), "号", pick(rng, ["", "1楼", "2楼", "三楼", "底商", "B座"], n))
+    return join(
+        place,
+        pick(rng, [f"{r}{k}" for r in world.roads for k in ("路", "街", "东路")], n),
+        _number(rng, n, 1, 880),
+        "号",
+        pick(rng, ["", "1楼", "2楼", "三楼", "底商", "B座"], n),
+    )
 
 
 def _number(rng: np.random.Generator, n: int, low: int, high: int) -> pa.Array:
@@ -142,7 +151,10 @@ def _addresses(world: World, people: Population, rng: np.random.Generator) -> pa
     own = _roads(world, people, rng)
     if (people.hub < 0).all():
         return own
-    hubs = [f"{world.city}市{world.districts[i % 8].name}创业{'一二三四五六七八九十'[i % 10]}路{88 + i}号(集中办公区)" for i in range(int(people.hub.max()) + 1)]
+    hubs = [
+        f"{world.city}市{world.districts[i % len(world.districts)].name}创业{'一二三四五六七八九十'[i % 10]}路{88 + i}号(集中办公区)"
+        for i in range(int(people.hub.max()) + 1)
+    ]
     return where(people.hub >= 0, take(hubs, np.maximum(people.hub, 0)), own)
 
 
@@ -153,7 +165,7 @@ def _op_addresses(world: World, people: Population, address: pa.Array, rng: np.r
 
 
 def _phones(people: Population, rng: np.random.Generator) -> pa.Array:
-    """The person's own number; agents put theirs down for the companies they register; some leave none."""
+    """Give the person's own number; agents put theirs down for the companies they register; some leave none."""
     n = len(people)
     own = phones(rng, n).take(pa.array(people.person))
     agents = phones(rng, max(2, int(people.company.sum()) // 60))
@@ -170,7 +182,9 @@ def _risen(people: Population) -> Bools:
     return pair
 
 
-def _former_names(spec: CitySpec, world: World, people: Population, name: pa.Array, trade: pa.Array, rng: np.random.Generator) -> tuple[pa.Array, Ints]:
+def _former_names(
+    spec: CitySpec, world: World, people: Population, name: pa.Array, trade: pa.Array, rng: np.random.Generator
+) -> tuple[pa.Array, Ints]:
     """Ordinary renames, and phoenix firms registered first under the name of the firm that vanished."""
     n = len(people)
     first, middle, last = _brands(world, n, rng)
@@ -185,9 +199,14 @@ def _former_names(spec: CitySpec, world: World, people: Population, name: pa.Arr
 
 def _legal_columns(people: Population, rng: np.random.Generator) -> dict[str, pa.Array]:
     n = len(people)
-    kinds = pick(rng, ["有限责任公司(自然人投资或控股)", "有限责任公司(自然人独资)", "有限责任公司(法人独资)", "股份有限公司(非上市)"], n, [0.55, 0.36, 0.07, 0.02])
+    kinds = pick(
+        rng,
+        ["有限责任公司(自然人投资或控股)", "有限责任公司(自然人独资)", "有限责任公司(法人独资)", "股份有限公司(非上市)"],
+        n,
+        [0.55, 0.36, 0.07, 0.02],
+    )
     live = pick(rng, ["存续", "在业", "开业"], n, [0.7, 0.18, 0.12])
-    ended = where((people.state == FRAUD) & (rng.random(n) < 0.8), "吊销", "注销")
+    ended = where(rng.random(n) < np.where(people.state == FRAUD, 0.5, 0.08), "吊销", "注销")
     capital = rng.choice(_CAPITALS, size=n, p=_CAPITAL_SHARES)
     shop = np.where(rng.random(n) < 0.4, rng.integers(1, 21, n), np.nan)
     paid = np.where(rng.random(n) < 0.45, np.nan, np.where(rng.random(n) < 0.5, 0.0, np.round(capital * rng.random(n), 1)))
@@ -216,11 +235,17 @@ def _dates(spec: CitySpec, people: Population, rng: np.random.Generator) -> dict
 def _person_columns(people: Population, rng: np.random.Generator) -> dict[str, pa.Array]:
     """Person names are a surname and 某 or stars: the city is invented, its people all the more."""
     n = len(people)
-    surname = take(list("王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢"), rng.integers(0, 52, n))
+    surname = take(
+        list("王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢"),
+        rng.integers(0, 52, n),
+    )
     own = join(surname, pick(rng, ["某", "某某", "**"], n, [0.5, 0.42, 0.08]))
     chosen = pa.array(people.person)
     hidden: Bools = (rng.random(n) < 0.12) & ~_risen(people)
-    return {"legal_person": own.take(chosen), "legal_person_id_hash": where(hidden, None, id_numbers(np.arange(n, dtype=np.int64), rng).take(chosen))}
+    return {
+        "legal_person": own.take(chosen),
+        "legal_person_id_hash": where(hidden, None, id_numbers(np.arange(n, dtype=np.int64), rng).take(chosen)),
+    }
 
 
 def _industry(world: World, people: Population, rng: np.random.Generator) -> pa.Array:

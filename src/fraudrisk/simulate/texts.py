@@ -20,21 +20,39 @@ __all__ = ["Family", "Mention", "Rendered", "TextMaker", "load_families"]
 _TOKEN = re.compile(r"\{(\w+)\}|\[([^\[\]]*)\]")
 _WIDE = str.maketrans({",": "\uff0c", ";": "\uff1b", ":": "\uff1a", "?": "\uff1f", "!": "\uff01"})
 _VOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "recorder": {"me": ("来电人", "市民", "诉求人", "其本人"), "elder": ("其母亲", "其父亲", "其奶奶", "其岳母", "其外公", "家中老人", "其本人"), "elder2": ("其老伴", "其爱人", "其大伯", "其姨妈")},
-    "first": {"me": ("我", "本人", "我们"), "elder": ("我妈", "我爸", "我母亲", "我奶奶", "我岳父", "老头子", "俺娘", "我们家老太太", "我"), "elder2": ("我老伴", "老太婆", "我姨", "我公公")},
+    "recorder": {
+        "me": ("来电人", "市民", "诉求人", "其本人"),
+        "elder": ("其母亲", "其父亲", "其奶奶", "其岳母", "其外公", "家中老人", "其本人"),
+        "elder2": ("其老伴", "其爱人", "其大伯", "其姨妈"),
+    },
+    "first": {
+        "me": ("我", "本人", "我们"),
+        "elder": ("我妈", "我爸", "我母亲", "我奶奶", "我岳父", "老头子", "俺娘", "我们家老太太", "我"),
+        "elder2": ("我老伴", "老太婆", "我姨", "我公公"),
+    },
 }
 _HEADS = {
     "recorder": ("市民来电反映:", "来电人称,", "市民反映:", "【12345转办】诉求人反映:", "诉求内容:", "接话务员转述,", "来电反映,", ""),
     "first": ("", "", "你好,", "领导你好,", "我要投诉,", "各位领导,", "求助!", "说个事,"),
 }
 _TAILS = {
-    "recorder": ("请核实处理并回复。", "诉求人要求回复。", "(来电人要求保密)", "现来电请求帮助。", "以上情况请相关部门尽快核实处理,并将结果告知市民。", "", ""),
+    "recorder": (
+        "请核实处理并回复。",
+        "诉求人要求回复。",
+        "(来电人要求保密)",
+        "现来电请求帮助。",
+        "以上情况请相关部门尽快核实处理,并将结果告知市民。",
+        "",
+        "",
+    ),
     "first": ("谢谢。", "急!!", "拜托了", "求求你们管管吧", "", "", "", "附件有聊天记录"),
 }
 _TYPOS = (
-    ("保健品", "保件品"), ("讲座", "将座"), ("退款", "退欠"), ("老人", "老仁"), ("理疗", "里疗"), ("押金", "压金"), ("定金", "订金"), ("公证处", "公正处"),
-    ("养老", "养佬"), ("抵押", "低押"), ("查处", "查除"), ("骗", "偏"), ("已经", "己经"), ("联系", "连系"), ("没有", "没由"), ("办理", "办里"), ("身份证", "身分证"),
-    ("一直", "一只"), ("会员", "汇员"), ("交了", "缴了"), ("赔偿", "陪偿"), ("说", "说说"), ("在", "再"),
+    ("保健品", "保件品"), ("讲座", "将座"), ("退款", "退欠"), ("老人", "老仁"), ("理疗", "里疗"),
+    ("押金", "压金"), ("定金", "订金"), ("公证处", "公正处"), ("养老", "养佬"), ("抵押", "低押"),
+    ("查处", "查除"), ("骗", "偏"), ("已经", "己经"), ("联系", "连系"), ("没有", "没由"),
+    ("办理", "办里"), ("身份证", "身分证"), ("一直", "一只"), ("会员", "汇员"), ("交了", "缴了"),
+    ("赔偿", "陪偿"), ("说", "说说"), ("在", "再"),
 )  # fmt: skip
 _FILLERS = ("那个,", "就是说,", "呃,", "然后呢,", "你晓得吧,")
 _EMOJI = ("\U0001f621", "\U0001f62d", "\U0001f64f", "\U0001f4a2")
@@ -80,10 +98,16 @@ class Family:
 
 @functools.cache
 def load_families(use: str) -> tuple[Family, ...]:
-    """The families marked `use`, or all of them for ``all``."""
+    """Load the families marked `use`, or all of them for ``all``."""
     raw: list[dict[str, Any]] = load_yaml("texts.yaml")["families"]
-    listed = (Family(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}) for item in raw)
+    listed = [_family(item) for item in raw]
     return tuple(f for f in listed if use in ("all", f.use))
+
+
+def _family(item: dict[str, Any]) -> Family:
+    """YAML lists become tuples."""
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+    return Family(**fields)
 
 
 def _parse(template: str) -> list[tuple[str, Any]]:
@@ -187,7 +211,8 @@ class TextMaker:
         return f"{text}【姓名】【电话】"
 
     def _identity(self) -> str:
-        digits = f"99{self._rng.randrange(10**4):04d}19{self._rng.randint(35, 65)}{self._rng.randint(1, 12):02d}{self._rng.randint(1, 28):02d}{self._rng.randrange(1000):03d}"
+        born = f"19{self._rng.randint(35, 65)}{self._rng.randint(1, 12):02d}{self._rng.randint(1, 28):02d}"
+        digits = f"99{self._rng.randrange(10**4):04d}{born}{self._rng.randrange(1000):03d}"
         return digits + "10X98765432"[sum(int(d) * pow(2, 17 - i, 11) for i, d in enumerate(digits)) % 11]
 
     def _spoil(self, text: str) -> str:
@@ -206,7 +231,7 @@ class TextMaker:
 
 
 def _spoken(rng: random.Random, mention: Mention | None) -> str:
-    """The business as the complainant calls it: full, short, wrong, or not at all."""
+    """Name the business as the complainant does: in full, short, wrong, or not at all."""
     draw = rng.random()
     if mention is None or draw < 0.16:
         return rng.choice(("一家店", "这家公司", "那个店", "某公司", "这个地方", "他们公司"))
@@ -225,8 +250,8 @@ def round_yuan(value: float) -> int:
     >>> round_yuan(36_412.0), round_yuan(98.6)
     (36000, 99)
     """
-    scale = 10 ** max(len(str(int(value))) - 2, 0)
-    return round(value / scale) * scale
+    scale = int(10 ** max(len(str(int(value))) - 2, 0))
+    return int(round(value / scale) * scale)
 
 
 def write_amount(yuan: int, rng: random.Random) -> str:
@@ -246,8 +271,13 @@ def _in_wan(yuan: int, rng: random.Random) -> str:
     spoken = f"{_count(wan)}万{_CN[rest] if rest else ''}"
     formal = "".join(_FORMAL[_CN.index(c)] if c in _CN else {"十": "拾", "百": "佰"}.get(c, c) for c in _count(wan, two="二"))
     whole = f"{formal}万{_FORMAL[rest] + '仟' if rest else ''}元整"
-    vague = (f"{wan}万多", f"{_count(wan)}万余元", f"约{plain}万元", f"将近{plain}万") if rest else (f"{wan}万块", f"{_count(wan)}万元", f"大概{wan}万")
-    return rng.choice((f"{yuan}元", f"{plain}万", f"{plain}万元", spoken, f"{plain}w", f"{yuan:,}元", f"{yuan:,}.00元", whole, *vague))
+    vague: tuple[str, ...] = (
+        (f"{wan}万多", f"{_count(wan)}万余元", f"约{plain}万元", f"将近{plain}万")
+        if rest
+        else (f"{wan}万块", f"{_count(wan)}万元", f"大概{wan}万")
+    )
+    exact = (f"{yuan}元", f"{plain}万", f"{plain}万元", spoken, f"{plain}w", f"{yuan:,}元", f"{yuan:,}.00元", whole)
+    return rng.choice((*exact, *vague))
 
 
 def _two(digit: str) -> str:

@@ -34,7 +34,15 @@ _GRAVE = (
 
 
 def handling_columns(
-    spec: CitySpec, world: World, people: Population, business: Ints, families: tuple[Family, ...], family: Ints, day: Ints, yuan: Ints, rng: np.random.Generator
+    spec: CitySpec,
+    world: World,
+    people: Population,
+    business: Ints,
+    families: tuple[Family, ...],
+    family: Ints,
+    day: Ints,
+    yuan: Ints,
+    rng: np.random.Generator,
 ) -> dict[str, pa.Array]:
     """Columns from the amount to the satisfaction, with the clocks cut off at the end of the window."""
     n = len(day)
@@ -56,7 +64,9 @@ def handling_columns(
     }
 
 
-def _clocks(spec: CitySpec, people: Population, business: Ints, grave: np.ndarray, day: Ints, yuan: Ints, rng: np.random.Generator) -> dict[str, pa.Array]:
+def _clocks(
+    spec: CitySpec, people: Population, business: Ints, grave: np.ndarray, day: Ints, yuan: Ints, rng: np.random.Generator
+) -> dict[str, pa.Array]:
     n = len(day)
     accepted = day + rng.integers(0, 8, n)
     closed = accepted + np.minimum(3 + rng.exponential(18, n), 180).astype(np.int64)
@@ -68,7 +78,8 @@ def _clocks(spec: CitySpec, people: Population, business: Ints, grave: np.ndarra
     paid = done & (yuan > 0) & (rng.random(n) < np.where(fraud, 0.15, 0.35))
     share = rng.choice([0.3, 0.5, 0.8, 1.0], n)
     outcome = pick(rng, ["达成调解", "终止调解", "撤回投诉", "不予受理"], n, [0.45, 0.3, 0.12, 0.13])
-    result = where(grave, pick(rng, _GRAVE, n, [0.18, 0.12, 0.14, 0.14, 0.26, 0.16]), pick(rng, _ORDINARY, n))
+    told = np.where(grave, rng.random(n) < 0.8, rng.random(n) < 0.04)  # what was found is often not written down
+    result = where(told, pick(rng, _GRAVE, n, [0.18, 0.12, 0.14, 0.14, 0.26, 0.16]), pick(rng, _ORDINARY, n))
     return {
         "accepted_on": dates(accepted),
         "mediation_result": where(done & (rng.random(n) < 0.6), outcome, None),

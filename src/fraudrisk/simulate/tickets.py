@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from fraudrisk.simulate.arrays import NO_DAY, Bools, Floats, Ints, dates, frame, join, padded, phones, pick, take, where
+from fraudrisk.simulate.arrays import NO_DAY, Bools, Floats, Ints, frame, id_numbers, join, padded, phones, pick, take, where
 from fraudrisk.simulate.latent import CATEGORIES, FRAUD, MISLEADING, STAGES, Population, stage_at
 from fraudrisk.simulate.register import Register
 from fraudrisk.simulate.texts import Family, Mention, TextMaker, load_families
@@ -20,9 +21,9 @@ __all__ = ["Tickets", "complaints", "draw_tickets"]
 _PER_YEAR = 0.15  # tickets per business and year, over everything
 _NO_BUSINESS = 0.16  # share of tickets that name no business of the register
 _STATE_FACTOR = np.array([1.0, 2.0, 2.4, 1.0])
-_STAGE_RATE = np.array([0.05, 0.2, 1.5, 1.9])  # tickets per year and (victims ** 0.55), by stage of the scheme
-_FRAUD_CAP = 60
-_MISLEADING_RATE, _FALSE_RATE = 0.16, 0.004  # elder-fraud wording about firms that are no fraud, per year
+_STAGE_RATE = np.array([0.03, 0.09, 0.5, 0.62])  # tickets per year and (victims ** 0.42), by stage of the scheme
+_FRAUD_CAP = 28
+_MISLEADING_RATE, _FALSE_RATE = 0.08, 0.002  # elder-fraud wording about firms that are no fraud, per year
 
 
 @dataclass
@@ -89,8 +90,10 @@ def _about_frauds(spec: CitySpec, world: World, people: Population, rng: np.rand
     end = np.minimum(np.concatenate([begin[:, 1:], begin[:, 3:] + 420], axis=1), spec.last)
     begin = np.maximum(begin, spec.first)
     length = np.maximum(end - begin, 0)
-    report = np.array([d.report for d in world.districts])[people.district[firms]] ** 0.6 * world.sector_values("report")[people.sector[firms]]
-    scale = people.victims[firms] ** 0.55 * report * rng.gamma(1.5, 1 / 1.5, len(firms))
+    report = (
+        np.array([d.report for d in world.districts])[people.district[firms]] ** 0.6 * world.sector_values("report")[people.sector[firms]]
+    )
+    scale = people.victims[firms] ** 0.42 * report * rng.gamma(2.5, 1 / 2.5, len(firms))
     rate = np.minimum(scale[:, None] * _STAGE_RATE * length / 365, _FRAUD_CAP * np.array([0.1, 0.4, 0.5, 0.6]))
     count = rng.poisson(rate)
     which = np.repeat(np.arange(count.size), count.ravel())
@@ -110,7 +113,7 @@ def _in_campaigns(people: Population, business: Ints, day: Ints, spec: CitySpec,
 
 
 def _alleged(spec: CitySpec, world: World, people: Population, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """The same wording about firms that exaggerate, and now and then about firms that did nothing."""
+    """Draw the same wording about firms that exaggerate, and now and then about firms that did nothing."""
     has_category = np.array([bool(s.categories) for s in world.sectors])[people.sector]
     report = np.array([d.report for d in world.districts])[people.district]
     rate = np.where(people.state == MISLEADING, _MISLEADING_RATE, _FALSE_RATE) * has_category * (people.state != FRAUD) * report
@@ -121,13 +124,19 @@ def _alleged(spec: CitySpec, world: World, people: Population, rng: np.random.Ge
     return business, begin[business] + (rng.random(len(business)) * (end - begin)[business]).astype(np.int64)
 
 
-def _families(families: tuple[Family, ...], world: World, people: Population, business: Ints, day: Ints, kind: Ints, rng: np.random.Generator) -> Ints:
+def _families(
+    families: tuple[Family, ...], world: World, people: Population, business: Ints, day: Ints, kind: Ints, rng: np.random.Generator
+) -> Ints:
     """Draw a family for each ticket, among those that fit its label, stage and sector."""
     sector = np.where(business >= 0, people.sector[business], -1)
     default = np.array([CATEGORIES.index(max(s.categories, key=lambda c: s.categories[c])) if s.categories else 0 for s in world.sectors])
     category = np.where(kind == 1, people.category[business], np.where(kind == 2, default[sector], 0))
     category = np.where(kind == 3, rng.choice([1, 2, 3, 4, 5, 6], size=len(kind), p=[0.12, 0.2, 0.36, 0.04, 0.1, 0.18]), category)
-    stage = np.where(kind == 1, stage_at(people.stages[business], day), np.where(kind == 2, rng.choice([1, 2], size=len(kind), p=[0.3, 0.7]), np.where(kind == 3, 2, 0)))
+    stage = np.where(
+        kind == 1,
+        stage_at(people.stages[business], day),
+        np.where(kind == 2, rng.choice([1, 2], size=len(kind), p=[0.3, 0.7]), np.where(kind == 3, 2, 0)),
+    )
     out = np.zeros(len(business), dtype=np.int64)
     keys = (category * 8 + stage) * 64 + sector + 1
     order = np.argsort(keys, kind="stable")
@@ -154,14 +163,21 @@ def _fitting(families: tuple[Family, ...], label: str, stage: str, sector: str) 
     return np.array(rows, dtype=np.int64), weights / weights.sum()
 
 
-def _mass_days(families: tuple[Family, ...], family: Ints, business: Ints, day: Ints, people: Population, spec: CitySpec, rng: np.random.Generator) -> Ints:
+def _mass_days(
+    families: tuple[Family, ...], family: Ints, business: Ints, day: Ints, people: Population, spec: CitySpec, rng: np.random.Generator
+) -> Ints:
     """Professional claimants file their letters in bulk, within days."""
-    mass = np.array([f.mass for f in families])[family]
-    claimants = max(1, int(mass.sum()) // 40)
-    bases = spec.first + rng.integers(0, spec.days - 14, claimants)
-    moved = bases[rng.integers(0, claimants, len(day))] + rng.integers(0, 14, len(day))
+    mass, claimant, number = _claimants(spec, families, family, business)
+    bases = spec.first + rng.integers(0, spec.days - 14, number)
+    moved = bases[claimant] + rng.integers(0, 14, len(day))
     possible = mass & (moved > people.established[business]) & ((people.closed[business] <= NO_DAY) | (moved < people.closed[business]))
     return np.where(possible, moved, day)
+
+
+def _claimants(spec: CitySpec, families: tuple[Family, ...], family: Ints, business: Ints) -> tuple[Bools, Ints, int]:
+    """Which tickets are bulk letters, who of the few professional claimants wrote each, and how many of them there are."""
+    number = max(2, spec.businesses // 2500)
+    return np.array([f.mass for f in families])[family], (business * 7919 + family) % number, number
 
 
 def _seconds(rng: np.random.Generator, n: int) -> Ints:
@@ -170,7 +186,7 @@ def _seconds(rng: np.random.Generator, n: int) -> Ints:
 
 
 def _with_duplicates(tickets: Tickets, spec: CitySpec, rng: np.random.Generator) -> Tickets:
-    """The same person files again, within weeks; then everything goes in order of time."""
+    """Let the same person file again, within weeks; then put everything in order of time."""
     n = len(tickets)
     label = np.array([f.label for f in tickets.families])[tickets.family]
     times = rng.poisson(np.where(label == "EF0", 0.035, 0.16))
@@ -187,7 +203,7 @@ def _with_duplicates(tickets: Tickets, spec: CitySpec, rng: np.random.Generator)
 
 
 def complaints(spec: CitySpec, world: World, people: Population, book: Register, tickets: Tickets) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The complaint table, and its truth."""
+    """Make the complaint table, and its truth."""
     rng = stream(spec, 4)
     n = len(tickets)
     ticket_id = _ticket_ids(spec, tickets)
@@ -200,16 +216,27 @@ def complaints(spec: CitySpec, world: World, people: Population, book: Register,
     repeated = tickets.original != np.arange(n)
     columns = {
         "ticket_id": ticket_id,
-        "channel": where(first_person, pick(rng, ["12315平台", "12315APP", "12315小程序", "来信来访", "网信转"], n, [40, 25, 25, 4, 6]), pick(rng, ["12345转", "12315电话", "12337", "消协"], n, [70, 24, 2, 4])),
+        "channel": where(
+            first_person,
+            pick(rng, ["12315平台", "12315APP", "12315小程序", "来信来访", "网信转"], n, [40, 25, 25, 4, 6]),
+            pick(rng, ["12345转", "12315电话", "12337", "消协"], n, [70, 24, 2, 4]),
+        ),
         "reported_at": pa.array(tickets.second.astype("datetime64[s]")),
         "ticket_type": _types(tickets, rng),
         "title": _titles(tickets, about, short, rng),
         "text": texts,
-        **_person(tickets, rng),
+        **_person(spec, world, tickets, rng),
         **_respondent(world, people, book, about, known, names, rng),
         **handling_columns(spec, world, people, tickets.business, tickets.families, tickets.family, tickets.day, yuan, rng),
         "division_code": where(rng.random(n) < 0.85, join(spec.division, padded(tickets.district * 100 + 100, 3)), None),
-        "place_text": where(rng.random(n) < 0.5, join(take([f"{world.city}市{d.name}" for d in world.districts], tickets.district), pick(rng, [f"{a}街道" for a in world.areas], n)), None),
+        "place_text": where(
+            rng.random(n) < 0.5,
+            join(
+                take([f"{world.city}市{d.name}" for d in world.districts], tickets.district),
+                pick(rng, [f"{a}街道" for a in world.areas], n),
+            ),
+            None,
+        ),
         "dup_of": where(repeated & (rng.random(n) < 0.6), ticket_id.take(pa.array(tickets.original)), None),
     }
     return frame(columns), _truth(people, book, tickets, ticket_id, yuan)
@@ -224,18 +251,18 @@ def _ticket_ids(spec: CitySpec, tickets: Tickets) -> pa.Array:
 
 
 def _spoken_names(world: World, people: Population, book: Register, known: Ints, rng: np.random.Generator) -> tuple[pa.Array, pa.Array]:
-    """What people call a business, and a name that is nearly right."""
+    """Make what people call a business, and a name that is nearly right."""
     brand, trade = book.brand.take(pa.array(known)), book.trade.take(pa.array(known))
     elderly_shop = np.isin(people.sector[known], [i for i, s in enumerate(world.sectors) if s.key in ("health", "device", "consult")])
-    loose = where(elderly_shop, pick(rng, ["健康馆", "养生馆", "体验店", "保健品店"], len(known)), pick(rng, ["公司", "", "店里"], len(known)))
+    loose = where(
+        elderly_shop, pick(rng, ["健康馆", "养生馆", "体验店", "保健品店"], len(known)), pick(rng, ["公司", "", "店", "那家"], len(known))
+    )
     kept = rng.random(len(known)) < np.where(people.company[known], 0.35, 0.7)
     ending = where(kept, trade, loose)
     return join(brand, ending), join(_slip(world, brand, rng), ending)
 
 
 def _slip(world: World, brand: pa.Array, rng: np.random.Generator) -> pa.Array:
-    import pyarrow.compute as pc
-
     last = pick(rng, world.brand_last, len(brand))
     return join(pc.utf8_slice_codeunits(brand, 0, 1), last) if len(brand) else brand
 
@@ -246,7 +273,9 @@ def _texts(spec: CitySpec, tickets: Tickets, about: Bools, names: list[pa.Array]
     mentions = map(Mention._make, zip(*(x.to_pylist() for x in names), strict=True))
     texts: list[str] = []
     yuan = np.zeros(len(tickets), dtype=np.int64)
-    for row, (family, named, original, voice) in enumerate(zip(tickets.family.tolist(), about.tolist(), tickets.original.tolist(), first_person.tolist(), strict=True)):
+    for row, (family, named, original, voice) in enumerate(
+        zip(tickets.family.tolist(), about.tolist(), tickets.original.tolist(), first_person.tolist(), strict=True)
+    ):
         mention = next(mentions) if named else None
         if original != row:
             texts.append(("再次反映:", "同一问题第二次投诉,", "", "补充:")[row % 4] + texts[original])
@@ -259,7 +288,7 @@ def _texts(spec: CitySpec, tickets: Tickets, about: Bools, names: list[pa.Array]
 
 
 def _types(tickets: Tickets, rng: np.random.Generator) -> pa.Array:
-    """The kind the recorder chose: often wrong, and never a label."""
+    """Draw the kind the recorder chose: often wrong, and never a label."""
     own = take([f.type for f in tickets.families], tickets.family)
     report = where(rng.random(len(tickets)) < 0.25, "举报", own)
     return where(rng.random(len(tickets)) < 0.12, pick(rng, ["投诉", "举报", "咨询", "求助", "建议"], len(tickets)), report)
@@ -274,25 +303,37 @@ def _titles(tickets: Tickets, about: Bools, short: pa.Array, rng: np.random.Gene
     return where(rng.random(n) < 0.15, None, where(about & (rng.random(n) < 0.7), named, plain))
 
 
-def _person(tickets: Tickets, rng: np.random.Generator) -> dict[str, pa.Array]:
-    """The complainant: what the importer has to hash, mask or drop. A repeated ticket comes from the same person."""
+def _person(spec: CitySpec, world: World, tickets: Tickets, rng: np.random.Generator) -> dict[str, pa.Array]:
+    """Draw the complainant, whom the importer has to hash, mask or drop; a repeated ticket comes from the same person."""
     n = len(tickets)
-    mass = np.array([f.mass for f in tickets.families])[tickets.family]
-    claimants = max(1, int(mass.sum()) // 40)
-    person = np.where(mass, rng.integers(0, claimants, n), claimants + tickets.original)
-    number = phones(rng, n + claimants).take(pa.array(person))
-    name = join(pick(rng, list("王李张刘陈杨黄赵吴周徐孙"), n), pick(rng, ["**", "某", "先生", "女士", "某某"], n))
+    mass, claimant, number = _claimants(spec, tickets.families, tickets.family, tickets.business)
+    person = pa.array(np.where(mass, claimant, number + tickets.original))
+    m = number + n
+    surname = pick(rng, list("王李张刘陈杨黄赵吴周徐孙"), m)
+    name = join(surname, pick(rng, ["**", "某", "先生", "女士", "某某"], m)).take(person)
+    identity = id_numbers(np.arange(m, dtype=np.int64), rng).take(person)
+    home = join(
+        pick(rng, world.areas, m), "花园", _small(rng, m, 1, 40), "栋", _small(rng, m, 1, 4), "单元", _small(rng, m, 101, 1802), "室"
+    ).take(person)
     age = rng.integers(22, 86, n)
     return {
         "complainant_name": where(rng.random(n) < 0.06, None, name),
-        "complainant_hash": where(rng.random(n) < 0.04, None, number),
+        "complainant_hash": where(rng.random(n) < 0.04, None, phones(rng, m).take(person)),
+        "complainant_id": where(rng.random(n) < 0.06, identity, None),
+        "complainant_address": where(rng.random(n) < 0.3, home, None),
         "complainant_age": pa.array(np.where(rng.random(n) < 0.25, age, 0), mask=rng.random(n) < 0.75),
         "complainant_gender": pick(rng, ["男", "女", "未知"], n),
     }
 
 
-def _respondent(world: World, people: Population, book: Register, about: Bools, known: Ints, names: list[pa.Array], rng: np.random.Generator) -> dict[str, pa.Array]:
-    """The columns that should say who is meant: full, informal, wrong, or blank."""
+def _small(rng: np.random.Generator, n: int, low: int, high: int) -> pa.Array:
+    return pa.array(rng.integers(low, high, n), pa.int64()).cast(pa.string())
+
+
+def _respondent(
+    world: World, people: Population, book: Register, about: Bools, known: Ints, names: list[pa.Array], rng: np.random.Generator
+) -> dict[str, pa.Array]:
+    """Fill the columns that should say who is meant: in full, informally, wrongly, or not at all."""
     n, m = len(about), len(known)
     draw = rng.random(m)
     name = where(draw < 0.44, names[0], where(draw < 0.7, names[1], where(draw < 0.76, names[2], None)))
@@ -320,8 +361,8 @@ def _truth(people: Population, book: Register, tickets: Tickets, ticket_id: pa.A
         "latent_stage": take(list(STAGES), stage),
         "latent_yuan": pa.array(yuan),
         "latent_original": ticket_id.take(pa.array(tickets.original)),
-        "latent_state": take([*("clean", "sloppy", "misleading", "fraud"), ""], np.where(tickets.business >= 0, people.state[tickets.business], 4)),
+        "latent_state": take(
+            [*("clean", "sloppy", "misleading", "fraud"), ""], np.where(tickets.business >= 0, people.state[tickets.business], 4)
+        ),
     }
     return frame(columns)
-
-

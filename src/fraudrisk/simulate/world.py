@@ -54,7 +54,9 @@ class CitySpec:
 
     def __post_init__(self) -> None:
         if not 200 <= self.businesses <= 20_000_000:
-            raise InputError("a city needs 200 to 20,000,000 businesses", where=f"businesses={self.businesses}", mend="choose a number in between")
+            raise InputError(
+                "a city needs 200 to 20,000,000 businesses", where=f"businesses={self.businesses}", mend="choose a number in between"
+            )
         if (self.end - self.start).days < 90:
             raise InputError("a city needs at least 90 days", where=f"{self.start} to {self.end}", mend="move start or end")
         if not re.fullmatch(r"[1-9]\d{5}", self.division):
@@ -160,7 +162,7 @@ def load_yaml(name: str) -> dict[str, Any]:
 
 @functools.cache
 def load_world() -> World:
-    """The world of ``world.yaml``."""
+    """Load the world of ``world.yaml``."""
     raw = load_yaml("world.yaml")
     letters = {key: list(raw[key]) for key in ("brand_first", "brand_middle", "brand_last", "surnames")}
     districts = [District(**d) for d in raw["districts"]]
@@ -169,5 +171,5 @@ def load_world() -> World:
 
 
 def stream(spec: CitySpec, part: int) -> np.random.Generator:
-    """The random numbers of one part of the city: a change in one part leaves the others as they were."""
+    """Open the random numbers of one part of the city: a change in one part leaves the others as they were."""
     return np.random.default_rng([spec.seed, part])

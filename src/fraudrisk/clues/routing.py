@@ -1,0 +1,38 @@
+"""Which department owns a clue, and why: by conduct first, then by registration (DOMAIN §1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from fraudrisk.packs.loader import Pack
+
+__all__ = ["Route", "route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Owner of a clue, who else must come, and the reason."""
+
+    owner: str
+    also: tuple[str, ...]
+    reason: str
+
+
+def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "") -> Route:
+    """The first rule of the pack that fits.
+
+    Examples
+    --------
+    >>> from fraudrisk.packs import load_pack
+    >>> route(load_pack("elder_fraud"), "EF5", ["T23"]).owner
+    '人社'
+    """
+    for rule in pack.routing.rules:
+        if (
+            (not rule.categories or category in rule.categories)
+            and (not rule.tactics or set(rule.tactics) & set(tactics))
+            and (not rule.uscc_prefix or any(uscc.startswith(p) for p in rule.uscc_prefix))
+        ):
+            return Route(rule.owner, tuple(rule.also), rule.reason)
+    return Route(pack.routing.default_owner, (), "无更具体的归口规则,由默认单位受理")
