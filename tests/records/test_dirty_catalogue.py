@@ -101,6 +101,13 @@ def test_unquoted_commas_in_text(tmp_path: Path) -> None:
         assert "三万" in frame.set_index("ticket_id").loc["T1", "text"]
 
 
+def test_unquoted_commas_beside_a_long_name(tmp_path: Path) -> None:
+    text = "工单编号,被投诉人,诉求内容\nT1,甬城颐康健康咨询有限公司,我妈交了三万块买床垫,不给退,急\n"
+    frame = read_table(csv(tmp_path, text), "complaint", today=TODAY)
+    assert one(frame, "respondent_name") == "甬城颐康健康咨询有限公司"
+    assert one(frame, "text") == "我妈交了三万块买床垫,不给退,急"
+
+
 def test_mixed_codes_in_one_column(tmp_path: Path) -> None:
     frame = read_table(csv(tmp_path, f"企业名称,统一社会信用代码\n甲馆,330299000012345\n乙馆,{USCC}\n"), "business", today=TODAY)
     assert frame["uscc_state"].tolist()[0] == "malformed"

@@ -45,7 +45,7 @@ def parse_amount(cell: str) -> float | None:
 
     Examples
     --------
-    >>> [parse_amount(a) for a in ("3万余元", "叁万陆仟元整", "3.6w", "三四千", "1,000.00元", "约2万", "六万五", "两万一千三", "0")]
+    >>> [parse_amount(a) for a in ("3万余元", "叁万陆仟元整", "3.6w", "三四千", "1,000.00元", "约2万", "六万五", "两万一千三", "0万元")]
     [30000.0, 36000.0, 36000.0, 3000.0, 1000.0, 20000.0, 65000.0, 21300.0, 0.0]
     """
     text = _VAGUE.sub("", cell.strip().replace(" ", ""))
@@ -89,8 +89,8 @@ def _number(text: str) -> float | None:
             section += (1.0 if pending is None else pending) * _UNIT[token]
             last_unit, pending, seen_zero = float(_UNIT[token]), None, False
         elif token in _BIG:
-            section += pending or 0.0
-            total = (total + (section or 1.0)) * _BIG[token] if _BIG[token] > 10_000 else total + (section or 1.0) * _BIG[token]
+            section = 1.0 if pending is None and not section else section + (pending or 0.0)
+            total = (total + section) * _BIG[token] if _BIG[token] > 10_000 else total + section * _BIG[token]
             last_unit, pending, section, seen_zero = float(_BIG[token]), None, 0.0, False
         else:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ __all__ = ["read_csv"]
 
 _BLOCK = 1 << 24
 Chunk = tuple[pa.Table, pa.Array]
+
+
+_FREE_TEXT = re.compile(r"内容|正文|诉求$|描述|情况|原因|范围|备注|^text$|content|scope|reason", re.I)
+"""Headers of columns in which people write sentences."""
 
 
 def read_csv(path: Path, encoding: str, delimiter: str, batch_rows: int) -> tuple[list[str], Iterator[Chunk], list[Fault]]:
@@ -95,7 +100,7 @@ def _row_by_row(path: Path, encoding: str, delimiter: str, headers: list[str], b
             number, start = start, reader.line_num + 1
             if number == 1 or not any(fields):
                 continue
-            mended = fields if len(fields) == width else _mend(fields, width, delimiter)
+            mended = fields if len(fields) == width else _mend(fields, headers, delimiter)
             if mended is None:
                 reason = f"{len(fields)} fields where the header has {width}"
                 rejected.append(Fault(path.name, number, "", delimiter.join(fields)[:60], reason, "put quotation marks around text that holds a comma"))
@@ -109,16 +114,18 @@ def _row_by_row(path: Path, encoding: str, delimiter: str, headers: list[str], b
         yield _chunk(rows, numbers, width)
 
 
-def _mend(fields: list[str], width: int, delimiter: str) -> list[str] | None:
-    surplus = len(fields) - width
-    if surplus < 0:
+def _mend(fields: list[str], headers: list[str], delimiter: str) -> list[str] | None:
+    """Join the pieces of a text that holds delimiters: in the column whose header says text, else where most Chinese stands."""
+    width, surplus = len(headers), len(fields) - len(headers)
+    if surplus < 0 or surplus > 20:
         return None
-    # join the window that holds the longest field and reads most like text (no digits-only neighbours)
+
     def textiness(start: int) -> int:
         return sum(sum("\u4e00" <= c <= "\u9fff" for c in f) for f in fields[start : start + surplus + 1])
 
-    best = max(range(width), key=textiness)
-    if textiness(best) < 10 or surplus > 20:
+    named = [i for i, header in enumerate(headers) if _FREE_TEXT.search(header)]
+    best = named[0] if len(named) == 1 else max(named or range(width), key=textiness)
+    if textiness(best) < 10 and not named:
         return None
     return [*fields[:best], delimiter.join(fields[best : best + surplus + 1]), *fields[best + surplus + 1 :]]
 
