@@ -12,6 +12,8 @@ __all__ = ["Span", "TacticFinder", "any_of"]
 
 _SENTENCE = re.compile(r"[\u3002\uff01\uff1f!?\n\uff1b;]")
 _CLAUSE = re.compile(r"[\u3002\uff01\uff1f!?\n\uff1b;\uff0c,\u3001\u2026]")
+_GAP = r"[^\u3002\uff01\uff1f!?\uff1b;\n]{0,12}?"
+"""What a pack's ellipsis stands for: a few characters within the sentence."""
 _REACH = 14
 """Most characters between a denial and what it denies."""
 
@@ -34,7 +36,7 @@ def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
     >>> bool(any_of(["a+", "b"]).search("xb")), any_of([]).search("a")
     (True, None)
     """
-    joined = "|".join(f"(?:{p})" for p in patterns)
+    joined = "|".join(f"(?:{p})" for p in patterns).replace("\u2026", _GAP)
     return re.compile(joined or r"(?!)")
 
 

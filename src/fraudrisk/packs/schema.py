@@ -102,7 +102,10 @@ class Taxonomy(_File):
 
 
 class Lexicon(_File):
-    """``lexicon.yaml``: regular expressions (Python ``re``) over masked, folded text. Quoted evidence is their match."""
+    """``lexicon.yaml``: regular expressions (Python ``re``) over masked, folded text. Quoted evidence is their match.
+
+    An ellipsis (\u2026) in a pattern stands for up to twelve characters within the sentence.
+    """
 
     tactics: dict[str, list[str]]
     tactic_blockers: dict[str, list[str]] = Field(default={}, description="A tactic is dropped where its clause also matches one.")
