@@ -50,8 +50,8 @@ def features(pack: Pack, tables: dict[str, pa.Table], as_of: dt.date = AS_OF) ->
         return duck.query(feature_sql(pack, as_of, loaded)).to_pylist()
 
 
-def business(name: str, known: dt.date = dt.date(2020, 1, 1), **more: Any) -> dict[str, Any]:
-    return {"business_id": name, "record_id": name, "name": f"甬城{name}馆", "uscc": name, "known_at": known, "est_date": dt.date(2020, 1, 1), "source_row": 1, **more}
+def business(key: str, known: dt.date = dt.date(2020, 1, 1), **more: Any) -> dict[str, Any]:
+    return {"business_id": key, "record_id": key, "name": f"甬城{key}馆", "uscc": key, "known_at": known, "est_date": dt.date(2020, 1, 1), "source_row": 1, **more}
 
 
 day = st.dates(dt.date(2025, 1, 1), dt.date(2027, 1, 1))

@@ -54,7 +54,7 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> texts = ["讲课送鸡蛋卖磷虾肽", "听课领鸡蛋买床垫", "路灯不亮", "公交车晚点"] * 5
     >>> model = ComplaintClassifier(bits=12).fit(texts, ["fraud", "fraud", "other", "other"] * 5)
-    >>> model.predict(["送鸡蛋讲课"])[0]
+    >>> str(model.predict(["送鸡蛋讲课"])[0])
     'fraud'
     """
 
@@ -107,7 +107,8 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
         counts = self._counts(texts)
         n_with = np.bincount(counts.indices, minlength=counts.shape[1])
-        self.idf_ = (np.log((1 + len(texts)) / (1 + n_with)) + 1).astype(np.float32)
+        # a run never seen in training weighs nothing: it must not shrink the known ones when a row is brought to length one
+        self.idf_ = np.where(n_with > 0, np.log((1 + len(texts)) / (1 + n_with)) + 1, 0).astype(np.float32)
         features = self._weighted(counts)
         self.temperature_ = self._temperature(features, target, weight, groups)
         self.coef_, self.intercept_ = self._linear(features, target, weight)

@@ -53,7 +53,7 @@ class FactFinder:
 
     def __init__(self, pack: Pack) -> None:
         lexicon = pack.lexicon
-        self._stages = [(s.code, any_of(lexicon.stages.get(s.code, []))) for s in sorted(pack.taxonomy.stages, key=lambda s: s.urgency)]
+        self._stages = [(code, any_of(patterns)) for code, patterns in lexicon.stages.items()]
         self._settled = any_of(lexicon.settled)
         self._explicit = any_of(lexicon.elderly_explicit)
         self._inferred = any_of(lexicon.elderly_inferred)
@@ -90,8 +90,8 @@ class FactFinder:
             return "明确"
         return "推断" if self._inferred.search(text) else "未知"
 
-    def stage(self, text: str, *, fraud: bool) -> Found | None:
-        """How far along the scheme is; the latest stage the text speaks of."""
+    def stage(self, text: str) -> Found | None:
+        """How far along the scheme is: the first stage of the lexicon that the text speaks of."""
         if match := self._settled.search(text):
             return Found("已解决", match.group(), match.start())
         for code, pattern in self._stages:

@@ -28,8 +28,6 @@ __all__ = ["COLUMNS", "ComplaintReader"]
 COLUMNS = ("id", "category", "confidence", "secondary", "tactics", "stage", "elderly", "amount_yuan", "respondent", "evidence")
 """What reading gives, in this order."""
 
-_SUSPECT = 0.08
-"""Tactics are looked for where the probability of fraud is at least this: ordinary tickets show none."""
 _SECONDARY = 0.2
 _BLOCK = 4096
 _LONGEST = 20_000
@@ -63,6 +61,8 @@ class ComplaintReader:
         self._tactics = TacticFinder(pack.lexicon)
         self._fraud = np.isin(classifier.classes_, pack.fraud_categories)
         self._plain = pack.taxonomy.default_category
+        # where a fraud complaint names no stage, money is being taken: the stage that must not be missed
+        self._usual = max(pack.taxonomy.stages, key=lambda s: s.urgency).code if pack.taxonomy.stages else None
 
     @classmethod
     def load(cls, path: str | Path | None = None, pack: Pack | None = None) -> ComplaintReader:
@@ -125,37 +125,34 @@ class ComplaintReader:
 
     def _row(self, masked: str, folded: str, core: tuple[int, int], view: str, p: Any) -> dict[str, Any]:
         classes = self.classifier.classes_
-        text = folded[: core[1]]
-        suspicion = float(p[self._fraud].sum())
-        professional = self._facts.professional(text)
+        place = core[0]
+        text = folded[place : core[1]]
         best = int(p.argmax())
         if not any(c.isalpha() for c in view):  # nothing to read: emoji, digits, punctuation
             best, p = int(np.flatnonzero(classes == self._plain)[0]) if self._plain in classes else best, np.full(len(classes), 1 / len(classes))
-        category = str(classes[best])
         fraud = bool(self._fraud[best])
-        spans = self._tactics.find(text) if suspicion >= _SUSPECT and not professional else []
-        spans = [s for s in spans if s.start >= core[0]]
-        amount = self._facts.amount(text[core[0] :])
-        stage = self._facts.stage(text[core[0] :], fraud=fraud) if fraud or spans else None
-        promised = self._facts.promised_return(text, float(amount.value)) if fraud and amount else self._facts.promised_return(text) if fraud else None  # type: ignore[arg-type]
-        respondent = self._facts.respondent(text[core[0] :])
-        place = core[0]
+        professional = self._facts.professional(text)
+        spans = self._tactics.find(text) if fraud and not professional else []
+        amount = self._facts.amount(folded[place:])
+        stage = self._facts.stage(folded[place:]) if fraud else None
+        promised = self._facts.promised_return(text, float(str(amount.value)) if amount else None) if fraud else None
+        respondent = self._facts.respondent(folded[place:])
         return {
-            "category": category,
+            "category": str(classes[best]),
             "confidence": round(float(p[best]), 4),
             "secondary": self._second(p, best) if fraud else None,
-            "tactics": sorted({s.tactic for s in spans}) if fraud else [],
-            "stage": stage.value if stage else None,
+            "tactics": sorted({s.tactic for s in spans}),
+            "stage": stage.value if stage else self._usual if fraud else None,
             "elderly": self._facts.elderly(view),
             "amount_yuan": amount.value if amount else None,
-            "respondent": masked[place + respondent.start : place + respondent.start + len(respondent.quote)] if respondent else None,
-            "evidence": _evidence(spans, masked) if fraud else [],
+            "respondent": _quote(masked, respondent, place),
+            "evidence": _evidence(spans, masked, place),
             "promised_return": promised.value if promised else None,
             "professional_claim": professional,
             "text_key": digest_bytes("".join(c for c in folded[core[0] : core[1]] if c.isalnum())),
             "stage_quote": _quote(masked, stage, place),
             "amount_quote": _quote(masked, amount, place),
-            "return_quote": _quote(masked, promised, 0),
+            "return_quote": _quote(masked, promised, place),
             "opening": masked[core[0] : core[1]][:40] or None,
             "masked": masked,
         }
@@ -190,7 +187,7 @@ def classifier_from(meta: dict[str, Any], arrays: dict[str, Any]) -> ComplaintCl
     model.classes_ = arrays["classes"]
     model.coef_ = np.zeros((len(model.classes_), width), np.float32)
     model.coef_[:, arrays["columns"]] = arrays["weights"]
-    model.idf_ = np.full(width, meta["idf_unseen"], np.float32)
+    model.idf_ = np.zeros(width, np.float32)
     model.idf_[arrays["columns"]] = arrays["idf"]
     model.intercept_ = arrays["intercept"]
     model.temperature_ = float(meta["temperature"])
@@ -210,8 +207,8 @@ def _view(title: str, text: str) -> str:
     return f"{title}\n{text}" if title else text
 
 
-def _evidence(spans: list[Span], masked: str) -> list[dict[str, Any]]:
-    return [{"tactic": s.tactic, "quote": masked[s.start : s.end], "start": s.start, "end": s.end} for s in spans]
+def _evidence(spans: list[Span], masked: str, offset: int) -> list[dict[str, Any]]:
+    return [{"tactic": s.tactic, "quote": masked[offset + s.start : offset + s.end], "start": offset + s.start, "end": offset + s.end} for s in spans]
 
 
 def _quote(masked: str, found: Any, offset: int) -> str | None:

@@ -87,8 +87,7 @@ def train_classifier(texts: Sequence[str], labels: Sequence[Any], *, groups: Seq
 
 def save_classifier(model: ComplaintClassifier, folder: Path, report: dict[str, Any], *, data: str, licence: str = "") -> None:
     """Write the model's folder: weights of the columns that were seen, and a card with the per-class figures."""
-    seen = np.flatnonzero(model.coef_.any(axis=0))
-    unseen = float(model.idf_.max())
+    seen = np.flatnonzero(model.idf_)
     arrays = {
         "classes": model.classes_.astype(str),
         "columns": seen.astype(np.int32),
@@ -100,7 +99,6 @@ def save_classifier(model: ComplaintClassifier, folder: Path, report: dict[str, 
         "kind": "complaints",
         "settings": model.get_params(),
         "temperature": model.temperature_,
-        "idf_unseen": unseen,
         "report": report,
         "data": data,
         "licence": licence,

@@ -31,7 +31,7 @@ _FILES: dict[str, type[BaseModel]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pack:
     """A checked pack.
 
@@ -59,6 +59,9 @@ class Pack:
     routing: Routing
     checklists: Checklist
     digest: str
+
+    def __repr__(self) -> str:
+        return f"Pack({self.version}, {self.digest})"
 
     @property
     def version(self) -> str:

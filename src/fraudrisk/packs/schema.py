@@ -109,7 +109,7 @@ class Lexicon(_File):
 
     tactics: dict[str, list[str]]
     tactic_blockers: dict[str, list[str]] = Field(default={}, description="A tactic is dropped where its clause also matches one.")
-    stages: dict[str, list[str]]
+    stages: dict[str, list[str]] = Field(description="In the order in which they are tried: the first that matches is the stage.")
     elderly_explicit: list[str]
     elderly_inferred: list[str]
     negation: list[str] = Field(description="Cues that deny what follows in the clause: 没有, 从未, 不是…")
