@@ -1,18 +1,33 @@
-"""jieba's words from rjieba's engine.
+"""jieba's words from rjieba's engine: the same words, many times faster.
 
-rjieba keeps runs of ASCII and digits whole (``3.6w``) that jieba cuts (``3.6``, ``w``); they are cut here the same way.
-Where rjieba is not installed, jieba itself does the work, more slowly.
+rjieba differs in two places, and both are mended: it keeps runs of ASCII and digits whole (``3.6w``) that jieba cuts (``3.6``,
+``w``), and it does not know the dictionary's few words that mix them with Chinese (``B超``); a text with one of those is cut by
+jieba itself. Where rjieba is not installed, jieba does all the work.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+
+from fraudrisk.files import digest_bytes
 
 __all__ = ["Tokenizer"]
 
 _JIEBA_SKIP = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")  # jieba.finalseg.re_skip
 _MIXED = re.compile(r"[a-zA-Z0-9]")
+_MIXED_WORD = re.compile(rb"^(\S*[A-Za-z0-9]\S*) ", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> tuple[str, re.Pattern[str]]:
+    """Digest of jieba's dictionary, and a pattern of its words that mix ASCII with Chinese."""
+    raw = (files("jieba") / "dict.txt").read_bytes()
+    words = {w.decode("utf-8") for w in _MIXED_WORD.findall(raw)}
+    mixed = sorted((w for w in words if any(c > "\u2e80" for c in w)), key=len, reverse=True)
+    return digest_bytes(raw), re.compile("|".join(map(re.escape, mixed)))
 
 
 class Tokenizer:
@@ -23,28 +38,38 @@ class Tokenizer:
     words : iterable of str
         Words to add to the dictionary.
 
+    Attributes
+    ----------
+    dictionary : str
+        Digest of the dictionary and the added words; stored with every model.
+
     Examples
     --------
-    >>> Tokenizer().cut("母亲花了3.6w买保健品")
-    ['母亲', '花', '了', '3.6', 'w', '买', '保健品']
+    >>> Tokenizer().cut("母亲花了3.6w做B超买保健品")
+    ['母亲', '花', '了', '3.6', 'w', '做', 'B超', '买', '保健品']
     """
 
     def __init__(self, words: Iterable[str] = ()) -> None:
+        import jieba
+
         self.words = tuple(words)
+        digest, self._mixed = _dictionary()
+        self.dictionary = digest_bytes(digest, *self.words)
+        self._slow = jieba.Tokenizer()
         try:
             from rjieba import Jieba
-
-            self._fast = Jieba()
         except ImportError:
-            import jieba
-
-            self._fast, self._slow = None, jieba.Tokenizer()
+            self._fast = None
+        else:
+            self._fast = Jieba()
         for word in self.words:
-            (self._fast or self._slow).add_word(word)
+            self._slow.add_word(word)
+            if self._fast is not None:
+                self._fast.add_word(word)
 
     def cut(self, text: str) -> list[str]:
         """Words of `text`, in order; joined they give it back."""
-        if self._fast is None:
+        if self._fast is None or self._mixed.search(text):
             return list(self._slow.lcut(text))
         out: list[str] = []
         for token in self._fast.cut(text):

@@ -1,0 +1,14 @@
+"""``python -m benchmarks [NAME…]``: run the benchmarks, each against a named baseline in the same run, and print the ratios."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import cleaning, cold_start, demo_run, features, tokens
+
+ALL = {m.__name__.rsplit(".", 1)[1]: m.main for m in (cleaning, features, tokens, cold_start, demo_run)}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ALL:
+        print(f"== {name}")
+        ALL[name]()
