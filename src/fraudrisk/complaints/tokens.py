@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from fraudrisk.files import digest_bytes
 
@@ -22,12 +23,14 @@ _MIXED_WORD = re.compile(rb"^(\S*[A-Za-z0-9]\S*) ", re.MULTILINE)
 
 
 @lru_cache(maxsize=1)
-def _dictionary() -> tuple[str, re.Pattern[str]]:
-    """Digest of jieba's dictionary, and a pattern of its words that mix ASCII with Chinese."""
+def _dictionary() -> tuple[str, Any]:
+    """Digest of jieba's dictionary, and an automaton of its words that mix ASCII with Chinese."""
+    from daachorse import CharwiseDoubleArrayAhoCorasick
+
     raw = (files("jieba") / "dict.txt").read_bytes()
     words = {w.decode("utf-8") for w in _MIXED_WORD.findall(raw)}
-    mixed = sorted((w for w in words if any(c > "\u2e80" for c in w)), key=len, reverse=True)
-    return digest_bytes(raw), re.compile("|".join(map(re.escape, mixed)))
+    mixed = sorted(w for w in words if any(c > "\u2e80" for c in w))
+    return digest_bytes(raw), CharwiseDoubleArrayAhoCorasick(mixed)
 
 
 class Tokenizer:
@@ -69,7 +72,7 @@ class Tokenizer:
 
     def cut(self, text: str) -> list[str]:
         """Words of `text`, in order; joined they give it back."""
-        if self._fast is None or self._mixed.search(text):
+        if self._fast is None or self._mixed.find(text):
             return list(self._slow.lcut(text))
         out: list[str] = []
         for token in self._fast.cut(text):
