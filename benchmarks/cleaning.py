@@ -42,4 +42,6 @@ def main() -> None:
         size = Path(path).stat().st_size / 1e6
         base, _, _ = best(read_plain, path)
         ours, memory, kept = best(clean, path)
-        print(f"cleaning {kept:,} rows ({size:.0f} MB): {ours:.1f} s, {memory:.2f} GB; pandas.read_csv(dtype=str) {base:.1f} s; ratio {ours / base:.2f} (goal 8)")
+        print(
+            f"cleaning {kept:,} rows ({size:.0f} MB): {ours:.1f} s, {memory:.2f} GB; pandas.read_csv(dtype=str) {base:.1f} s; ratio {ours / base:.2f} (goal 8)"
+        )

@@ -31,4 +31,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         seconds, memory, _ = apart(demo, folder)
         base, _, _ = apart(read_only, folder)
-        print(f"demo: {seconds:.1f} s, {memory:.2f} GB; pandas reading its CSV files alone {base:.1f} s; ratio {seconds / base:.1f} (goal 90 s, 2 GB)")
+        print(
+            f"demo: {seconds:.1f} s, {memory:.2f} GB; pandas reading its CSV files alone {base:.1f} s; ratio {seconds / base:.1f} (goal 90 s, 2 GB)"
+        )

@@ -35,17 +35,24 @@ def make(folder: str) -> None:
 
 
 def ours(folder: str) -> float:
+    from pathlib import Path
+
     from fraudrisk.engines import Duck
     from fraudrisk.features import feature_sql
     from fraudrisk.packs import load_pack
-    from pathlib import Path
 
     with Duck(memory="2GB", spill=Path(folder) / "spill") as duck:
         duck.view("register", [Path(folder) / "register.parquet"])
         for table in ("complaint", "inspection", "penalty"):
             duck.view(f"fact_{table}", [Path(folder) / f"{table}.parquet"])
         duck.write(feature_sql(load_pack(), AS_OF, ["complaint", "inspection", "penalty"]), Path(folder) / "ours.parquet")
-        return float(duck.query(f"SELECT sum(victims_730) + sum(visits_365) + sum(penalties_in_force) AS s FROM read_parquet('{folder}/ours.parquet')").column("s")[0].as_py())
+        return float(
+            duck.query(
+                f"SELECT sum(victims_730) + sum(visits_365) + sum(penalties_in_force) AS s FROM read_parquet('{folder}/ours.parquet')"
+            )
+            .column("s")[0]
+            .as_py()
+        )
 
 
 def by_hand(folder: str) -> float:
@@ -65,14 +72,14 @@ def by_hand(folder: str) -> float:
     penalty = "regexp_matches(coalesce(violation_type, '') || coalesce(case_name, ''), '虚假|误导|广告|无证|未取得|未经许可|传销|直销|欺诈|价格|假药|劣药|非法集资') AND repaired_on IS NULL AND (public_until IS NULL OR public_until >= DATE '2026-06-01')"
     c.execute(f"""COPY (
 WITH c AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/complaint.parquet') WHERE known_at < DATE '2026-06-01'),
-cs AS (SELECT business_id, {people(365, 'TRUE')} AS complaints_365, {people(730, 'TRUE')} AS complaints_730, {people(30)} AS victims_30, {people(90)} AS victims_90, {people(365)} AS victims_365, {people(730)} AS victims_730,
+cs AS (SELECT business_id, {people(365, "TRUE")} AS complaints_365, {people(730, "TRUE")} AS complaints_730, {people(30)} AS victims_30, {people(90)} AS victims_90, {people(365)} AS victims_365, {people(730)} AS victims_730,
   {people(14)} / (1 + count(DISTINCT person_key) FILTER (WHERE d > 14 AND d <= 379 AND {fraud}) * 14 / 365.0) AS victims_burst, min(d) FILTER (WHERE {fraud}) AS days_since_victim, max(d) FILTER (WHERE {fraud}) AS days_since_first_victim,
   sum(amount_added) FILTER (WHERE d <= 730 AND {fraud}) AS amount_730, {people(365, fraud + " AND stage IN ('延期兑付','失联')")} AS bust_365, {people(90, fraud + " AND stage IN ('引流','收款中')")} AS collecting_90,
-  {people(365, "stage IN ('已解决')")} AS settled_365, max(promised_return) FILTER (WHERE d <= 730 AND {fraud}) AS promised_return, {people(730, tactic('T10', 'T16', 'T17', 'T19'))} AS guaranteed_730,
-  {people(730, tactic('T18'))} AS layers_730, max(read_amount) FILTER (WHERE d <= 730 AND {tactic('T14', 'T15')}) AS prepaid_730, {people(365, tactic('T01', 'T02', 'T03', 'T05', 'T09'))} AS luring_365,
+  {people(365, "stage IN ('已解决')")} AS settled_365, max(promised_return) FILTER (WHERE d <= 730 AND {fraud}) AS promised_return, {people(730, tactic("T10", "T16", "T17", "T19"))} AS guaranteed_730,
+  {people(730, tactic("T18"))} AS layers_730, max(read_amount) FILTER (WHERE d <= 730 AND {tactic("T14", "T15")}) AS prepaid_730, {people(365, tactic("T01", "T02", "T03", "T05", "T09"))} AS luring_365,
   {people(365, fraud + " AND list_contains(tactics, 'T08') AND (list_contains(tactics, 'T04') OR list_contains(tactics, 'T02'))")} AS live_cure_365,
-  count(DISTINCT division_code) FILTER (WHERE d <= 365 AND {tactic('T01')}) AS lecture_places_365, {people(730, tactic('T22'))} AS impersonation_730, {people(365, tactic('T02', 'T04'))} AS cure_claims_365,
-  {people(365, tactic('T06', 'T07'))} AS overpriced_365, {people(730, tactic('T15'))} AS bed_payers_730 FROM c GROUP BY 1),
+  count(DISTINCT division_code) FILTER (WHERE d <= 365 AND {tactic("T01")}) AS lecture_places_365, {people(730, tactic("T22"))} AS impersonation_730, {people(365, tactic("T02", "T04"))} AS cure_claims_365,
+  {people(365, tactic("T06", "T07"))} AS overpriced_365, {people(730, tactic("T15"))} AS bed_payers_730 FROM c GROUP BY 1),
 i AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/inspection.parquet') WHERE known_at < DATE '2026-06-01'),
 ins AS (SELECT business_id, count(*) FILTER (WHERE d <= 180 AND selection_reason = '定向' AND regexp_matches(result, '未发现问题')) AS clean_checks_180, count(*) FILTER (WHERE d <= 365) AS visits_365, min(d) AS visit_days FROM i GROUP BY 1),
 p AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/penalty.parquet') WHERE known_at < DATE '2026-06-01'),
@@ -83,7 +90,11 @@ b AS (SELECT business_id, sector, entity_type LIKE '%个体%' AS sole, cs.* EXCL
 peers AS (SELECT sector, sole, sum(victims_365) / count(*) AS rate FROM b GROUP BY 1, 2)
 SELECT b.*, (coalesce(victims_365, 0) + 1) / (rate + 1) AS victims_rate FROM b JOIN peers USING (sector, sole) ORDER BY business_id
 ) TO '{folder}/hand.parquet' (FORMAT parquet, COMPRESSION zstd)""")
-    return float(c.execute(f"SELECT sum(victims_730) + sum(visits_365) + sum(penalties_in_force) FROM read_parquet('{folder}/hand.parquet')").fetchone()[0])
+    return float(
+        c.execute(
+            f"SELECT sum(victims_730) + sum(visits_365) + sum(penalties_in_force) FROM read_parquet('{folder}/hand.parquet')"
+        ).fetchone()[0]
+    )
 
 
 def main() -> None:
@@ -92,4 +103,6 @@ def main() -> None:
         base, _, expected = best(by_hand, folder, rounds=2)
         seconds, memory, got = best(ours, folder, rounds=2)
         assert got == expected, (got, expected)
-        print(f"as-of features, 1 M businesses, 10 M events: {seconds:.1f} s, {memory:.2f} GB; by hand {base:.1f} s; ratio {seconds / base:.2f} (goal 1.5, 3 GB)")
+        print(
+            f"as-of features, 1 M businesses, 10 M events: {seconds:.1f} s, {memory:.2f} GB; by hand {base:.1f} s; ratio {seconds / base:.2f} (goal 1.5, 3 GB)"
+        )

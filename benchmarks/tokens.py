@@ -24,4 +24,6 @@ def main() -> None:
     ours = [fast.cut(t) for t in texts]
     seconds = time.perf_counter() - begin
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    print(f"tokens of {len(texts)} texts: {seconds * 1e6 / len(texts):.0f} µs each; jieba {base * 1e6 / len(texts):.0f} µs; {base / seconds:.1f}x; identical on {same} of {len(texts)}")
+    print(
+        f"tokens of {len(texts)} texts: {seconds * 1e6 / len(texts):.0f} µs each; jieba {base * 1e6 / len(texts):.0f} µs; {base / seconds:.1f}x; identical on {same} of {len(texts)}"
+    )

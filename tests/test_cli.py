@@ -19,7 +19,13 @@ from tests.conftest import TINY
 
 
 def fraudrisk(*words: object, check: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, "-m", "fraudrisk.cli", *map(str, words)], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "fraudrisk.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
     if check is not None:
         assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
     return done
@@ -35,7 +41,10 @@ def fails(*words: object, saying: str, **environment: str) -> None:
 @pytest.fixture
 def register(tmp_path: Path) -> Path:
     path = tmp_path / "名录.csv"
-    path.write_text("企业名称,统一社会信用代码,成立日期\n甬城康寿健康咨询有限公司,91330299MA0000001X,2024-01-01\n甬城福满楼餐厅,92330299MA0000002X,2024-01-01\n", encoding="gbk")
+    path.write_text(
+        "企业名称,统一社会信用代码,成立日期\n甬城康寿健康咨询有限公司,91330299MA0000001X,2024-01-01\n甬城福满楼餐厅,92330299MA0000002X,2024-01-01\n",
+        encoding="gbk",
+    )
     return path
 
 
@@ -90,9 +99,23 @@ def test_from_files_to_list(tmp_path: Path, register: Path, texts: Path) -> None
 def test_classify_writes_one_row_per_row_in_order(tmp_path: Path, texts: Path, suffix: str) -> None:
     out = tmp_path / f"读数{suffix}"
     fraudrisk("classify", texts, "--out", out, "--keep-text")
-    reader = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".parquet": pd.read_parquet, ".jsonl": lambda p: pd.read_json(p, lines=True)}[suffix]
+    reader = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".parquet": pd.read_parquet, ".jsonl": lambda p: pd.read_json(p, lines=True)}[
+        suffix
+    ]
     frame = reader(out)
-    assert frame.columns.tolist() == ["id", "category", "confidence", "secondary", "tactics", "stage", "elderly", "amount_yuan", "respondent", "evidence", "text"]
+    assert frame.columns.tolist() == [
+        "id",
+        "category",
+        "confidence",
+        "secondary",
+        "tactics",
+        "stage",
+        "elderly",
+        "amount_yuan",
+        "respondent",
+        "evidence",
+        "text",
+    ]
     assert frame["id"].tolist() == ["a", "b", "c", "d"]
     assert frame["category"].tolist()[1:] == ["EF0", "EF0", "EF0"]
     assert frame["amount_yuan"].iloc[0] == 36000
@@ -105,7 +128,14 @@ def test_classify_writes_one_row_per_row_in_order(tmp_path: Path, texts: Path, s
 
 def test_train_then_classify_with_own_labels(tmp_path: Path) -> None:
     data = tmp_path / "训练.csv"
-    rows = [("路灯不亮", "市政"), ("井盖响", "市政"), ("道路坑洼", "市政"), ("学校收费", "教育"), ("老师补课", "教育"), ("幼儿园招生", "教育")] * 3
+    rows = [
+        ("路灯不亮", "市政"),
+        ("井盖响", "市政"),
+        ("道路坑洼", "市政"),
+        ("学校收费", "教育"),
+        ("老师补课", "教育"),
+        ("幼儿园招生", "教育"),
+    ] * 3
     pd.DataFrame(rows, columns=["正文", "科室"]).to_csv(data, index=False)
     out = fraudrisk("train-classifier", data, "--text", "正文", "--label", "科室", "--out", tmp_path / "模型").stdout
     assert "macro-F1" in out
@@ -130,7 +160,9 @@ def test_a_second_field_of_fraud_is_a_folder_of_data(tmp_path: Path) -> None:
     ws = tmp_path / "cards"
     fraudrisk("init", ws, "--division", "330299", "--pack", TINY)
     reg = tmp_path / "a.csv"
-    reg.write_text("企业名称,统一社会信用代码,成立日期,行业代码\n甬城猛牛健身有限公司,91330299MA0000001X,2024-01-01,8930\n", encoding="utf-8")
+    reg.write_text(
+        "企业名称,统一社会信用代码,成立日期,行业代码\n甬城猛牛健身有限公司,91330299MA0000001X,2024-01-01,8930\n", encoding="utf-8"
+    )
     fines = tmp_path / "b.csv"
     fines.write_text("决定书文号,当事人,罚款,决定日期\n甬罚1,甬城猛牛健身有限公司,200万元,2026-01-01\n", encoding="utf-8")
     fraudrisk("import", ws, "business", reg)
@@ -181,10 +213,18 @@ def test_a_pack_with_mistakes_lists_all_of_them(tmp_path: Path) -> None:
     pack = tmp_path / "bad"
     shutil.copytree(TINY, pack)
     text = (pack / "indicators.yaml").read_text(encoding="utf-8")
-    text = text.replace("feature: people", "feature: peple").replace("column: fine_yuan", "column: hash(fine_yuan)").replace("index: 合规", "index: 守法")
+    text = (
+        text.replace("feature: people", "feature: peple")
+        .replace("column: fine_yuan", "column: hash(fine_yuan)")
+        .replace("index: 合规", "index: 守法")
+    )
     (pack / "indicators.yaml").write_text(text, encoding="utf-8")
-    (pack / "routing.yaml").write_text((pack / "routing.yaml").read_text(encoding="utf-8").replace("owner: 体育", "owner: 体委"), encoding="utf-8")
-    (pack / "lexicon.yaml").write_text((pack / "lexicon.yaml").read_text(encoding="utf-8").replace('"跑路"]\n', '"跑路("]\n', 1), encoding="utf-8")
+    (pack / "routing.yaml").write_text(
+        (pack / "routing.yaml").read_text(encoding="utf-8").replace("owner: 体育", "owner: 体委"), encoding="utf-8"
+    )
+    (pack / "lexicon.yaml").write_text(
+        (pack / "lexicon.yaml").read_text(encoding="utf-8").replace('"跑路"]\n', '"跑路("]\n', 1), encoding="utf-8"
+    )
     done = fraudrisk("init", tmp_path / "ws", "--pack", pack, check=2)
     for word in ("peple", "HASH", "守法", "体委", "跑路("):
         assert word in done.stderr, (word, done.stderr)

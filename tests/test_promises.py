@@ -40,7 +40,9 @@ def test_rows_balance(office: Workspace) -> None:
             assert manifest["rows_in"] == manifest["rows_kept"] + manifest["rows_rejected"]
             stored = pq.read_metadata(office.path / "tables" / table / f"{manifest['import_id']}.parquet").num_rows
             assert stored == manifest["rows_kept"]
-            rejects = pd.read_csv(office.path / "rejects" / table / f"{manifest['import_id']}.csv", dtype=str, encoding="utf-8-sig").fillna("")
+            rejects = pd.read_csv(office.path / "rejects" / table / f"{manifest['import_id']}.csv", dtype=str, encoding="utf-8-sig").fillna(
+                ""
+            )
             rejected = rejects[rejects["level"] == "row"]
             assert len(rejected) == manifest["rows_rejected"]
             assert (rejected[["table", "file", "row", "reason"]] != "").all(axis=None)
@@ -90,7 +92,11 @@ def scan(path: Path) -> str:
             return "\n".join(book.read(n).decode("utf-8", "replace") for n in book.namelist() if n.endswith(".xml"))
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
-        texts = [frame[c].astype(str).str.cat(sep="\n") for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c]) and c not in ("uscc", "business_id", "reg_no", "entity_id")]
+        texts = [
+            frame[c].astype(str).str.cat(sep="\n")
+            for c in frame.columns
+            if not pd.api.types.is_numeric_dtype(frame[c]) and c not in ("uscc", "business_id", "reg_no", "entity_id")
+        ]
         return "\n".join(texts)
     return raw.decode("utf-8", "replace")
 
@@ -141,7 +147,11 @@ def test_silence_is_shown_with_its_exposure(finished: RunResult) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and "work" not in p.relative_to(folder).parts}
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and "work" not in p.relative_to(folder).parts
+    }
 
 
 def fresh(office: Workspace, to: Path) -> Path:

@@ -76,17 +76,25 @@ def load_bundle(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError("the model's manifest is damaged", where=str(path), mend="take the model from its source again") from error
     if meta.get("format", 0) > FORMAT:
-        raise InputError(f"the model is of format {meta['format']}, newer than this version reads", where=str(path), mend="upgrade fraudrisk")
+        raise InputError(
+            f"the model is of format {meta['format']}, newer than this version reads", where=str(path), mend="upgrade fraudrisk"
+        )
     if meta.get("kind") != kind:
         raise InputError(f"this is a model of kind '{meta.get('kind')}', not '{kind}'", where=str(path))
     present = {p.name for p in folder.iterdir() if p.is_file()} - {"model.json"}
     for name in sorted(present ^ set(listed)):
-        raise IntegrityError(f"a file is {'missing' if name in listed else 'not of this model'}", where=str(folder / name), mend="take the model from its source again")
+        raise IntegrityError(
+            f"a file is {'missing' if name in listed else 'not of this model'}",
+            where=str(folder / name),
+            mend="take the model from its source again",
+        )
     arrays = {}
     for name, digest in listed.items():
         raw = (folder / name).read_bytes()  # read once: what is checked is what is loaded
         if hashlib.sha256(raw).hexdigest() != digest:
-            raise IntegrityError("a file was changed since the model was saved", where=str(folder / name), mend="take the model from its source again")
+            raise IntegrityError(
+                "a file was changed since the model was saved", where=str(folder / name), mend="take the model from its source again"
+            )
         if name.endswith(".npy"):
             arrays[name[:-4]] = np.load(io.BytesIO(raw), allow_pickle=False)
     return meta, arrays

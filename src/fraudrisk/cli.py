@@ -21,7 +21,9 @@ app = typer.Typer(
 WorkspaceFolder = Annotated[Path, typer.Argument(metavar="WS", help="Folder of the workspace.")]
 Input = Annotated[Path, typer.Argument(metavar="INPUT", help="CSV, JSON Lines, xlsx or Parquet.")]
 Out = Annotated[Path, typer.Option("--out", help="Output file; the suffix decides the format: .csv, .jsonl, .xlsx, .parquet.")]
-Day = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Only what was known before this day is used; today when not given.")]
+Day = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="Only what was known before this day is used; today when not given.")
+]
 
 
 def main() -> None:
@@ -38,7 +40,9 @@ def main() -> None:
         import errno
 
         if error.errno == errno.ENOSPC:
-            _fail(f"error: the disk is full ({error.filename or 'output'}); free some space and run again; earlier results are untouched", 2)
+            _fail(
+                f"error: the disk is full ({error.filename or 'output'}); free some space and run again; earlier results are untouched", 2
+            )
         _fail(f"error: {error.strerror or error} ({error.filename or ''})", 1)
     except Exception as error:  # Typer may vendor its parser: its usage errors are told by what they can do
         if not hasattr(error, "format_message"):
@@ -84,8 +88,12 @@ def import_files(
     ws: WorkspaceFolder,
     table: Annotated[str, typer.Argument(help="Table: business, complaint, penalty, …, or its Chinese name.")],
     sources: Annotated[list[str], typer.Argument(metavar="FILE…", help="Files, or a database URL with --query.")],
-    known_at: Annotated[str | None, typer.Option(metavar="DATE", help="When rows without a date became known; today when not given.")] = None,
-    column: Annotated[list[str] | None, typer.Option("--column", metavar="HEADER=NAME", help="What a header of the file means; may be repeated.")] = None,
+    known_at: Annotated[
+        str | None, typer.Option(metavar="DATE", help="When rows without a date became known; today when not given.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="HEADER=NAME", help="What a header of the file means; may be repeated.")
+    ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     query: Annotated[str | None, typer.Option(help="Table or SELECT for a database URL.")] = None,
 ) -> None:
@@ -128,7 +136,11 @@ def run(
 
 
 @app.command()
-def explain(ws: WorkspaceFolder, business: Annotated[str, typer.Argument(metavar="ID", help="USCC, business id, clue number or name.")], as_of: Day = None) -> None:
+def explain(
+    ws: WorkspaceFolder,
+    business: Annotated[str, typer.Argument(metavar="ID", help="USCC, business id, clue number or name.")],
+    as_of: Day = None,
+) -> None:
     """Say why a business has its score."""
     from fraudrisk.workspace import Workspace
 
@@ -186,7 +198,9 @@ def link(
 
     with _progress() as tell:
         counts = link_file(source, register, out, tell=tell)
-    _say(f"{counts['rows']} rows: {counts['linked']} linked, {counts['ambiguous']} ambiguous, {counts['none']} without a name of the register → {out}")
+    _say(
+        f"{counts['rows']} rows: {counts['linked']} linked, {counts['ambiguous']} ambiguous, {counts['none']} without a name of the register → {out}"
+    )
 
 
 # -- helpers -----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     # -- the jurisdiction
     division: str = Field(default="000000", pattern=r"^\d{6}$", description="GB/T 2260 code; the middle part of every clue number.")
     pack: str = Field(default="elder_fraud", description="Name of a shipped pack, or a folder that holds one.")
-    purpose: str = Field(default="养老诈骗线索研判", description="Stored in every run's manifest (personal information law: stated purpose).")
+    purpose: str = Field(
+        default="养老诈骗线索研判", description="Stored in every run's manifest (personal information law: stated purpose)."
+    )
 
     # -- secrets come from the environment only; unset, the workspace keeps a random key in a file only its owner can read
     hash_key: SecretStr | None = Field(default=None, description="Key of the HMAC that joins persons and phones without storing them.")
@@ -45,9 +47,13 @@ class Settings(BaseSettings):
     engine_memory: str = Field(default="2GB", pattern=r"^\d+(?:\.\d+)?\s?(?:MB|GB)$", description="DuckDB spills to disk beyond it.")
 
     # -- the list
-    district_share: float = Field(default=0.4, gt=0, le=1, description="No district takes more of a list than this, while others have clues.")
+    district_share: float = Field(
+        default=0.4, gt=0, le=1, description="No district takes more of a list than this, while others have clues."
+    )
     sector_share: float = Field(default=0.5, gt=0, le=1, description="No sector takes more of a list than this, while others have clues.")
-    minimum_grade: str = Field(default="B", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left.")
+    minimum_grade: str = Field(
+        default="B", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
+    )
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")
 
@@ -68,7 +74,9 @@ def load_settings(folder: Path | None = None, **given: Any) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"settings cannot be read: {error}", where=str(path), mend="mend the file or delete it") from error
         if "hash_key" in values:
-            raise ConfigError("a secret stands in a file", where=f"{path}, hash_key", mend="set FRAUDRISK_HASH_KEY in the environment instead")
+            raise ConfigError(
+                "a secret stands in a file", where=f"{path}, hash_key", mend="set FRAUDRISK_HASH_KEY in the environment instead"
+            )
     try:
         from_environment = Settings().model_dump(exclude_unset=True)
         return Settings(**{**values, **from_environment, **{k: v for k, v in given.items() if v is not None}})

@@ -43,7 +43,11 @@ def run_demo(folder: Path, *, businesses: int, seed: int, capacity: int, tell: C
 def summary(result: RunResult) -> str:
     """What a run read, rejected, scored and listed, and where the files are."""
     m = result.manifest
-    lines = [f"as of {m['as_of']} · pack {m['pack']} · model {m['model']}", "", f"{'table':22}{'rows in':>12}{'kept':>12}{'rejected':>12}  files"]
+    lines = [
+        f"as of {m['as_of']} · pack {m['pack']} · model {m['model']}",
+        "",
+        f"{'table':22}{'rows in':>12}{'kept':>12}{'rejected':>12}  files",
+    ]
     for table, counts in m["tables"].items():
         lines.append(f"{table:22}{counts['rows_in']:>12,}{counts['rows_kept']:>12,}{counts['rows_rejected']:>12,}  {len(counts['files'])}")
     grades = "  ".join(f"{g} {n:,}" for g, n in m["grades"].items())
@@ -51,6 +55,10 @@ def summary(result: RunResult) -> str:
     for clue in result.clues().head(5).to_dict("records"):
         reason = str(clue["主要理由"]).split("\n")[0]
         lines.append(f"  {clue['线索编号']}  {clue['风险等级']} {clue['评分']:>5}  {clue['企业/项目名称']}  {reason}")
-    lines += ["", f"workbook  {result.folder / '线索清单.xlsx'}", f"also      {result.folder / '线索清单.csv'}, 线索清单.jsonl, evidence.parquet, scores.parquet"]
+    lines += [
+        "",
+        f"workbook  {result.folder / '线索清单.xlsx'}",
+        f"also      {result.folder / '线索清单.csv'}, 线索清单.jsonl, evidence.parquet, scores.parquet",
+    ]
     lines += [f"rejects   {result.folder.parents[1] / 'rejects'}", "", m["notice"]]
     return "\n".join(lines)

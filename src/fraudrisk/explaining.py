@@ -58,7 +58,12 @@ def explain_business(workspace: Workspace, wanted: str, as_of: dt.date | None = 
     for reason in explained.reasons.to_dict("records"):
         lines.append(f"{reason['points']:+g}  {reason['sentence']}  [{reason['indicator']}]")
         quotes = evidence[evidence["feature"] == reason["feature"]].to_dict("records") if evidence is not None else []
-        lines += [f"      {q['happened_on']:%Y-%m-%d} {q['record_id']}“{q['quote']}”" if q["happened_on"] == q["happened_on"] else f"      {q['record_id']}“{q['quote']}”" for q in quotes]
+        lines += [
+            f"      {q['happened_on']:%Y-%m-%d} {q['record_id']}“{q['quote']}”"
+            if q["happened_on"] == q["happened_on"]
+            else f"      {q['record_id']}“{q['quote']}”"
+            for q in quotes
+        ]
         counter = next((i.counter for i in pack.indicators.indicators if i.id == reason["indicator"]), None)
         if counter:
             lines.append(f"      可能的反证:{counter}")
@@ -70,9 +75,15 @@ def explain_business(workspace: Workspace, wanted: str, as_of: dt.date | None = 
 def _find(duck: Duck, workspace: Workspace, wanted: str, result: RunResult) -> tuple[str, str]:
     numbers = {clue: business for business, clue in read_numbers(workspace.path / "clues" / "numbers.jsonl").items()}
     key = text_literal(numbers.get(wanted, wanted).strip())
-    found = duck.query(f"SELECT business_id, coalesce(name, '') AS name FROM register WHERE business_id = {key} OR uscc = upper({key}) OR name = {key} ORDER BY business_id").to_pylist()
+    found = duck.query(
+        f"SELECT business_id, coalesce(name, '') AS name FROM register WHERE business_id = {key} OR uscc = upper({key}) OR name = {key} ORDER BY business_id"
+    ).to_pylist()
     if not found:
-        raise NotFoundError(f"no business '{wanted}' in the run of {result.manifest['as_of']}", mend="give its USCC, id, clue number or full name")
+        raise NotFoundError(
+            f"no business '{wanted}' in the run of {result.manifest['as_of']}", mend="give its USCC, id, clue number or full name"
+        )
     if len(found) > 1:
-        raise InputError(f"{len(found)} businesses are called '{wanted}'", mend="give one of the ids: " + ", ".join(f["business_id"] for f in found[:8]))
+        raise InputError(
+            f"{len(found)} businesses are called '{wanted}'", mend="give one of the ids: " + ", ".join(f["business_id"] for f in found[:8])
+        )
     return found[0]["business_id"], found[0]["name"]

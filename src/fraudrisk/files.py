@@ -39,7 +39,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         part.unlink(missing_ok=True)
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise InputError("the disk is full", where=str(path), mend="free some space and run again; earlier results are untouched") from error
+            raise InputError(
+                "the disk is full", where=str(path), mend="free some space and run again; earlier results are untouched"
+            ) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR}:
             raise InputError("this cannot be written", where=str(path), mend="choose another folder") from error
         raise

@@ -51,7 +51,8 @@ _SURNAMES = (
     "冉骆蓝路游辛靳欧阳上官司马诸葛"
 )
 _NAME_CUE = (
-    r"(?:来电人|诉求人|投诉人|举报人|反映人|联系人|申请人|当事人|患者|户主|姓名|本人姓名|本人叫|我叫|我是|我母亲|我父亲|我妈|我爸|我爷爷|我奶奶|其母亲|其父亲|老人|市民|业主|居民|村民)"
+    r"(?:来电人|诉求人|投诉人|举报人|反映人|联系人|申请人|当事人|"
+    r"患者|户主|姓名|本人姓名|本人叫|我叫|我是|我母亲|我父亲|我妈|我爸|我爷爷|我奶奶|其母亲|其父亲|老人|市民|业主|居民|村民)"
 )
 _NAME_END = r"(?=[,\uff0c\u3002.;\uff1b:\uff1a、\s()\uff08\uff09]|来电|反映|称|表示|于|在|到|去|被|先生|女士|电话|联系|身份证|今年|现年|$)"
 
@@ -71,12 +72,22 @@ _NUMBERS: tuple[_Rule, ...] = (
     (re.compile(r"((?:微信|vx|VX|wx|WX|weixin|QQ|qq|扣扣)号?[ :\uff1a是为]{0,3})(?!号)([A-Za-z0-9][A-Za-z0-9_\-]{4,19})"), r"\1***"),
     (re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+\-]*@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"), "***@***"),
     # number plates
-    (re.compile(r"([京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z])[ \u00b7.]?[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"), r"\1·*****"),
+    (
+        re.compile(
+            r"([京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z])[ \u00b7.]?[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"
+        ),
+        r"\1·*****",
+    ),
 )
 _DWELLINGS_AND_NAMES: tuple[_Rule, ...] = (
     # a dwelling below its estate: 3栋2单元501室
     (re.compile(r"\d{1,3}[ ]?(?:栋|幢|号楼|座)[ ]?(?:\d{1,2}|[一二三四五六七八九])[ ]?单元[ ]?\d{0,4}[室号户]?"), "**栋**"),
-    (re.compile(r"((?:家住|住在|住址[:\uff1a是为]?|家庭住址[:\uff1a是为]?|我家在)[^,\uff0c\u3002;\uff1b\s]{0,24}?)\d{1,3}[ ]?(?:栋|幢|号楼|座|号院?)[ ]?\d{0,4}[室号户]?"), r"\1**栋**"),
+    (
+        re.compile(
+            r"((?:家住|住在|住址[:\uff1a是为]?|家庭住址[:\uff1a是为]?|我家在)[^,\uff0c\u3002;\uff1b\s]{0,24}?)\d{1,3}[ ]?(?:栋|幢|号楼|座|号院?)[ ]?\d{0,4}[室号户]?"
+        ),
+        r"\1**栋**",
+    ),
     # names after a cue keep their surname
     (re.compile(rf"({_NAME_CUE}[:\uff1a是为]?\s?)([{_SURNAMES}])[\u4e00-\u9fa5]{{1,2}}{_NAME_END}"), r"\1\2**"),
 )
@@ -88,7 +99,8 @@ HAS_PERSONAL = (
 """RE2 pattern: a text without a match needs no masking (it only has to be a superset of what the rules match)."""
 
 _PERSONAL_HEADER = re.compile(
-    r"身份证|证件号|手机|电话|联系方式|姓名|住址|家庭地址|邮箱|微信|QQ|银行卡|账号|卡号|年龄|性别|民族|出生|籍贯|phone|mobile|id_?card|email|birth", re.I
+    r"身份证|证件号|手机|电话|联系方式|姓名|住址|家庭地址|邮箱|微信|QQ|银行卡|账号|卡号|年龄|性别|民族|出生|籍贯|phone|mobile|id_?card|email|birth",
+    re.I,
 )
 
 

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.engines import Duck
 from fraudrisk.errors import InputError
 from fraudrisk.features import fact_sql, feature_sql, register_sql
-from fraudrisk.files import atomic_path, atomic_text, digest_bytes, sweep, write_parquet
+from fraudrisk.files import atomic_path, digest_bytes, sweep, write_parquet
 from fraudrisk.linking import make_keys, resolve_complaints, resolve_records
 from fraudrisk.publish import publish
 from fraudrisk.scoring import Scorecard, score_batches
@@ -34,25 +35,27 @@ if TYPE_CHECKING:
 
 __all__ = ["READING_SCHEMA", "RunResult", "run"]
 
-READING_SCHEMA = pa.schema([
-    ("record_id", pa.string()),
-    ("category", pa.string()),
-    ("confidence", pa.float64()),
-    ("secondary", pa.string()),
-    ("tactics", pa.list_(pa.string())),
-    ("stage", pa.string()),
-    ("elderly", pa.string()),
-    ("amount_yuan", pa.float64()),
-    ("respondent", pa.string()),
-    ("evidence", pa.list_(pa.struct([("tactic", pa.string()), ("quote", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))),
-    ("promised_return", pa.float64()),
-    ("professional_claim", pa.bool_()),
-    ("text_key", pa.string()),
-    ("stage_quote", pa.string()),
-    ("amount_quote", pa.string()),
-    ("return_quote", pa.string()),
-    ("opening", pa.string()),
-])
+READING_SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("category", pa.string()),
+        ("confidence", pa.float64()),
+        ("secondary", pa.string()),
+        ("tactics", pa.list_(pa.string())),
+        ("stage", pa.string()),
+        ("elderly", pa.string()),
+        ("amount_yuan", pa.float64()),
+        ("respondent", pa.string()),
+        ("evidence", pa.list_(pa.struct([("tactic", pa.string()), ("quote", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))),
+        ("promised_return", pa.float64()),
+        ("professional_claim", pa.bool_()),
+        ("text_key", pa.string()),
+        ("stage_quote", pa.string()),
+        ("amount_quote", pa.string()),
+        ("return_quote", pa.string()),
+        ("opening", pa.string()),
+    ]
+)
 """What is stored of a reading; the text itself is not stored again."""
 
 _BLOCK = 8192
@@ -91,7 +94,9 @@ class RunResult:
         """The clue list, in its Chinese columns, ids as text."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / "线索清单.csv", dtype={"线索编号": str, "统一社会信用代码": str, "街道/社区/网格": str}, encoding="utf-8-sig")
+        return pd.read_csv(
+            self.folder / "线索清单.csv", dtype={"线索编号": str, "统一社会信用代码": str, "街道/社区/网格": str}, encoding="utf-8-sig"
+        )
 
     def evidence(self) -> pd.DataFrame:
         """Quoted records behind the listed businesses' points."""
@@ -140,7 +145,14 @@ def run(workspace: Workspace, as_of: dt.date, capacity: int, *, progress: Progre
     work.mkdir(parents=True, exist_ok=True)
     steps = _Steps(workspace, as_of, work, reader, tell)
     steps.all()
-    manifest = {"as_of": as_of.isoformat(), "capacity": capacity, "digest": digest, "inputs": inputs, "model": reader.model_id, "purpose": workspace.settings.purpose}
+    manifest = {
+        "as_of": as_of.isoformat(),
+        "capacity": capacity,
+        "digest": digest,
+        "inputs": inputs,
+        "model": reader.model_id,
+        "purpose": workspace.settings.purpose,
+    }
     published = publish(workspace, work, folder, as_of, capacity, manifest, tell)
     for old in (folder / "work").iterdir():
         if old.name != digest:
@@ -150,12 +162,16 @@ def run(workspace: Workspace, as_of: dt.date, capacity: int, *, progress: Progre
 
 def _check(workspace: Workspace, as_of: dt.date, capacity: int) -> None:
     if capacity < 1:
-        raise InputError(f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1")
+        raise InputError(
+            f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1"
+        )
     tomorrow = dt.datetime.now().astimezone().date() + dt.timedelta(days=1)
     if as_of > tomorrow:
         raise InputError("the date lies in the future", where=f"as-of {as_of}", mend=f"give {tomorrow} or an earlier day")
     if "business" not in workspace.loaded:
-        raise InputError("there is no register to score", where=str(workspace.path), mend=f"import one: fraudrisk import {workspace.path} business FILE")
+        raise InputError(
+            "there is no register to score", where=str(workspace.path), mend=f"import one: fraudrisk import {workspace.path} business FILE"
+        )
 
 
 class _Steps:
@@ -199,14 +215,20 @@ class _Steps:
         if "complaint" in self.events:
             every = [self.workspace.reading_path(self.reader.model_id, f) for f in self.workspace.files("complaint")]
             duck.view("all_readings", every)
-            duck.execute("CREATE OR REPLACE VIEW readings AS SELECT * FROM all_readings QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY text_key) = 1")
+            duck.execute(
+                "CREATE OR REPLACE VIEW readings AS SELECT * FROM all_readings QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY text_key) = 1"
+            )
 
     def _register(self, duck: Duck) -> None:
         path = self._step(duck, "register", lambda: register_sql(self.pack, self.as_of))
         if not pq.read_metadata(path).num_rows:
             first = duck.query("SELECT min(known_at) AS first FROM business_rows").column("first")[0].as_py()
             path.unlink()
-            raise InputError(f"no business was known before {self.as_of}: the earliest row became known on {first}", where=f"as-of {self.as_of}", mend="choose a later date, or import the register with --known-at")
+            raise InputError(
+                f"no business was known before {self.as_of}: the earliest row became known on {first}",
+                where=f"as-of {self.as_of}",
+                mend="choose a later date, or import the register with --known-at",
+            )
         duck.view("register", [path])
 
     def _links(self, duck: Duck) -> None:
@@ -219,13 +241,13 @@ class _Steps:
             if table == "complaint" and not path.is_file():
                 write_parquet(resolve_complaints(duck, self.as_of), path)
             else:
-                self._step(duck, f"link_{table}", lambda table=table: resolve_records(duck, table, self.as_of))
+                self._step(duck, f"link_{table}", partial(resolve_records, duck, table, self.as_of))
             duck.view(f"link_{table}", [path])
 
     def _facts(self, duck: Duck) -> None:
         for number, table in enumerate(self.events):
             self.tell("事实", number, len(self.events))
-            path = self._step(duck, f"fact_{table}", lambda table=table: fact_sql(table, self.pack, self.as_of))
+            path = self._step(duck, f"fact_{table}", partial(fact_sql, table, self.pack, self.as_of))
             duck.view(f"fact_{table}", [path])
 
     def _score(self, duck: Duck) -> None:
@@ -252,9 +274,10 @@ def _read(reader: ComplaintReader, source: Path, tell: Progress) -> Iterator[pa.
     for batch in file.iter_batches(_BLOCK, columns=["record_id", "title", "text"]):
         titles = [t or "" for t in batch.column("title").to_pylist()]
         texts = [t or title for t, title in zip(batch.column("text").to_pylist(), titles, strict=True)]
-        rows = [{**row, "record_id": rid} for rid, row in zip(batch.column("record_id").to_pylist(), reader.read_block(texts, titles), strict=True)]
+        rows = [
+            {**row, "record_id": rid}
+            for rid, row in zip(batch.column("record_id").to_pylist(), reader.read_block(texts, titles), strict=True)
+        ]
         done += batch.num_rows
         tell("阅读诉求", done, total)
         yield pa.Table.from_pylist(rows, schema=READING_SCHEMA)
-
-

@@ -79,9 +79,15 @@ class Workspace:
             self.meta: dict[str, Any] = json.loads(mark.read_text(encoding="utf-8"))
             newer = int(self.meta["format"]) > FORMAT
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-            raise IntegrityError("the workspace is half written or damaged", where=str(mark), mend="restore the folder, or make a new one and import again") from error
+            raise IntegrityError(
+                "the workspace is half written or damaged", where=str(mark), mend="restore the folder, or make a new one and import again"
+            ) from error
         if newer:
-            raise IntegrityError(f"the workspace is of format {self.meta['format']}, newer than this version reads", where=str(mark), mend="upgrade fraudrisk")
+            raise IntegrityError(
+                f"the workspace is of format {self.meta['format']}, newer than this version reads",
+                where=str(mark),
+                mend="upgrade fraudrisk",
+            )
         self.settings: Settings = load_settings(self.path)
 
     @classmethod
@@ -101,7 +107,9 @@ class Workspace:
         load_pack(pack)
         Settings(division=division, pack=pack) if division.isdigit() and len(division) == 6 else _bad_division(division)
         with atomic_text(folder / "fraudrisk.toml") as stream:
-            stream.write(f'# Settings of this workspace; docs/settings.md explains each.\ndivision = "{division}"\npack = {json.dumps(pack, ensure_ascii=False)}\n')
+            stream.write(
+                f'# Settings of this workspace; docs/settings.md explains each.\ndivision = "{division}"\npack = {json.dumps(pack, ensure_ascii=False)}\n'
+            )
         key = folder / ".hash_key"
         descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as secret:
@@ -137,7 +145,9 @@ class Workspace:
                 manifest = json.loads(path.read_text(encoding="utf-8"))
                 data = path.with_suffix(".parquet")
                 if data.stat().st_size != manifest["bytes"]:
-                    raise IntegrityError("an imported table is damaged", where=str(data), mend="delete it and its .json, and import the file again")
+                    raise IntegrityError(
+                        "an imported table is damaged", where=str(data), mend="delete it and its .json, and import the file again"
+                    )
             except (json.JSONDecodeError, KeyError, OSError) as error:
                 raise IntegrityError("an import is half written", where=str(path), mend="delete it and import the file again") from error
             found.append(manifest)
@@ -201,7 +211,15 @@ class Workspace:
         import_id = _identity(source, declared.name, (known_at, rename, sheet, query))
         for manifest in known:
             if manifest["import_id"] == import_id:
-                return Import(declared.name, import_id, manifest["source"], manifest["rows_in"], manifest["rows_kept"], manifest["rows_rejected"], repeated=True)
+                return Import(
+                    declared.name,
+                    import_id,
+                    manifest["source"],
+                    manifest["rows_in"],
+                    manifest["rows_kept"],
+                    manifest["rows_rejected"],
+                    repeated=True,
+                )
         data = folder / f"{import_id}.parquet"
         settings = self.settings
         report = write_source(
@@ -260,7 +278,11 @@ class Workspace:
 
         done = self.runs()
         if not done or (as_of and as_of not in done):
-            raise NotFoundError("there is no finished run" + (f" of {as_of}" if as_of else ""), where=str(self.path), mend=f"fraudrisk run {self.path} --as-of DATE --capacity N")
+            raise NotFoundError(
+                "there is no finished run" + (f" of {as_of}" if as_of else ""),
+                where=str(self.path),
+                mend=f"fraudrisk run {self.path} --as-of DATE --capacity N",
+            )
         return RunResult.open(self.path / "runs" / (as_of or done[-1]).isoformat())
 
 

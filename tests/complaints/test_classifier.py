@@ -23,7 +23,16 @@ from fraudrisk.complaints.tokens import Tokenizer
 from fraudrisk.complaints.training import save_classifier, train_classifier
 from fraudrisk.errors import InputError, IntegrityError
 
-TEXTS = ["早上听课领鸡蛋卖磷虾肽", "免费体检查出大病要买药", "讲课卖床垫送面条", "健康讲座卖保健品", "路灯不亮", "公交车晚点", "楼上噪音扰民", "井盖坏了"] * 4
+TEXTS = [
+    "早上听课领鸡蛋卖磷虾肽",
+    "免费体检查出大病要买药",
+    "讲课卖床垫送面条",
+    "健康讲座卖保健品",
+    "路灯不亮",
+    "公交车晚点",
+    "楼上噪音扰民",
+    "井盖坏了",
+] * 4
 LABELS = (["涉诈"] * 4 + ["普通"] * 4) * 4
 
 
@@ -65,7 +74,13 @@ def test_conventions(model: ComplaintClassifier) -> None:
 
 @pytest.mark.parametrize(
     ("texts", "labels", "word"),
-    [([], [], "no text"), (["a"], ["x", "y"], "1 texts but 2"), (["a", "b"], ["x", "x"], "only one class"), ("abc", ["x"], "one string"), ([1, 2], ["x", "y"], "position 0")],
+    [
+        ([], [], "no text"),
+        (["a"], ["x", "y"], "1 texts but 2"),
+        (["a", "b"], ["x", "x"], "only one class"),
+        ("abc", ["x"], "one string"),
+        ([1, 2], ["x", "y"], "position 0"),
+    ],
 )
 def test_bad_input_is_named(texts: object, labels: list[str], word: str) -> None:
     with pytest.raises(InputError, match=word):
@@ -101,7 +116,9 @@ def test_folding_keeps_every_place(text: str) -> None:
     assert len(fold_text(text)) == len(text)
 
 
-@pytest.mark.parametrize("text", ["母亲花了3.6w买abc123-4号产品", "年化12.5%,共3万6", "QQ群和VX直播间", "price is 3.5%!", "老人养老院--退款++", ""])
+@pytest.mark.parametrize(
+    "text", ["母亲花了3.6w买abc123-4号产品", "年化12.5%,共3万6", "QQ群和VX直播间", "price is 3.5%!", "老人养老院--退款++", ""]
+)
 def test_tokens_are_jiebas(text: str) -> None:
     assert Tokenizer().cut(text) == jieba.lcut(text)
 

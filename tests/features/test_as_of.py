@@ -51,7 +51,16 @@ def features(pack: Pack, tables: dict[str, pa.Table], as_of: dt.date = AS_OF) ->
 
 
 def business(key: str, known: dt.date = dt.date(2020, 1, 1), **more: Any) -> dict[str, Any]:
-    return {"business_id": key, "record_id": key, "name": f"甬城{key}馆", "uscc": key, "known_at": known, "est_date": dt.date(2020, 1, 1), "source_row": 1, **more}
+    return {
+        "business_id": key,
+        "record_id": key,
+        "name": f"甬城{key}馆",
+        "uscc": key,
+        "known_at": known,
+        "est_date": dt.date(2020, 1, 1),
+        "source_row": 1,
+        **more,
+    }
 
 
 day = st.dates(dt.date(2025, 1, 1), dt.date(2027, 1, 1))
@@ -93,7 +102,9 @@ def events(draw: st.DrawFn) -> list[tuple[str, dict[str, Any], dict[str, Any] | 
 
 
 def build(items: list[tuple[str, dict[str, Any], dict[str, Any] | None]], extra: list[dict[str, Any]] | None = None) -> dict[str, pa.Table]:
-    rows: dict[str, list[dict[str, Any]]] = {"business": [business(i, legal_person_id_hash="h" if i in "AB" else None) for i in IDS] + (extra or [])}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "business": [business(i, legal_person_id_hash="h" if i in "AB" else None) for i in IDS] + (extra or [])
+    }
     for table in EVENTS:
         rows[table] = [row for t, row, _ in items if t == table]
     return office(rows, [r for _, _, r in items if r])
@@ -108,7 +119,11 @@ def test_future_facts_change_nothing(pack: Pack, items: list[tuple[str, dict[str
         if row["known_at"] >= AS_OF:
             if later == "drop":
                 continue
-            moved = dict(row, known_at=row["known_at"] + dt.timedelta(days=200)) if later == "move" else dict(row, to="C", violation_type="非法集资")
+            moved = (
+                dict(row, known_at=row["known_at"] + dt.timedelta(days=200))
+                if later == "move"
+                else dict(row, to="C", violation_type="非法集资")
+            )
             changed.append((table, moved, reading))
         else:
             changed.append((table, row, reading))
@@ -134,14 +149,29 @@ def test_the_renderer_writes_the_bound_into_every_table(pack: Pack) -> None:
 
 
 def test_a_removal_known_later_is_not_seen_before(pack: Pack) -> None:
-    row = {"record_id": "l", "to": "A", "list_reason": "通过登记的住所无法联系", "listed_on": dt.date(2026, 1, 1), "known_at": dt.date(2026, 1, 2), "removed_on": dt.date(2026, 7, 1), "source_row": 1}
+    row = {
+        "record_id": "l",
+        "to": "A",
+        "list_reason": "通过登记的住所无法联系",
+        "listed_on": dt.date(2026, 1, 1),
+        "known_at": dt.date(2026, 1, 2),
+        "removed_on": dt.date(2026, 7, 1),
+        "source_row": 1,
+    }
     tables = build([("abnormal_listing", row, None)])
     seen = {d: features(pack, tables, d)[0]["lost_contact"] for d in (AS_OF, dt.date(2026, 8, 1))}
     assert seen == {AS_OF: 1.0, dt.date(2026, 8, 1): 0.0}
 
 
 def complaint(number: int, person: str, text_key: str, **more: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    row = {"record_id": f"c{number}", "to": "A", "known_at": dt.date(2026, 5, number % 28 + 1), "reported_at": dt.datetime(2026, 5, number % 28 + 1), "complainant_hash": person, "source_row": number}
+    row = {
+        "record_id": f"c{number}",
+        "to": "A",
+        "known_at": dt.date(2026, 5, number % 28 + 1),
+        "reported_at": dt.datetime(2026, 5, number % 28 + 1),
+        "complainant_hash": person,
+        "source_row": number,
+    }
     return "complaint", row, {"record_id": f"c{number}", "category": "EF3", "tactics": [], "text_key": text_key, **more}
 
 
@@ -164,13 +194,28 @@ def test_a_table_that_was_not_loaded_is_missing_not_zero(pack: Pack) -> None:
 def test_a_licence_covers_only_its_own_days(pack: Pack) -> None:
     act = complaint(1, "p", "k")
     act[1]["text"] = "卖保健品"
-    early = {"record_id": "x", "to": "A", "license_name": "食品经营许可证", "valid_from": dt.date(2020, 1, 1), "valid_to": dt.date(2025, 1, 1), "known_at": dt.date(2020, 1, 1), "source_row": 1}
+    early = {
+        "record_id": "x",
+        "to": "A",
+        "license_name": "食品经营许可证",
+        "valid_from": dt.date(2020, 1, 1),
+        "valid_to": dt.date(2025, 1, 1),
+        "known_at": dt.date(2020, 1, 1),
+        "source_row": 1,
+    }
     assert features(pack, build([act, ("license", early, None)]))[0]["unlicensed_730"] == 1.0
     assert features(pack, build([act, ("license", dict(early, valid_to=None), None)]))[0]["unlicensed_730"] == 0.0
 
 
 def test_links_need_more_than_a_name_and_stop_at_hubs(pack: Pack) -> None:
-    outcome = {"record_id": "o", "to": "S", "conclusion": "属实", "concluded_on": dt.date(2026, 1, 1), "known_at": dt.date(2026, 1, 1), "source_row": 1}
+    outcome = {
+        "record_id": "o",
+        "to": "S",
+        "conclusion": "属实",
+        "concluded_on": dt.date(2026, 1, 1),
+        "known_at": dt.date(2026, 1, 1),
+        "source_row": 1,
+    }
 
     def linked(members: int, **shared: Any) -> float:
         people = [business("S", **shared), *(business(f"M{i:03d}", **shared) for i in range(members))]
@@ -181,4 +226,7 @@ def test_links_need_more_than_a_name_and_stop_at_hubs(pack: Pack) -> None:
     assert linked(3, phone_hash="t") == pytest.approx(1 / 3)
     assert linked(300, address="海东区X路1号(集中办公区)") == 0.0
     assert linked(1, legal_person="张某") == 0.0
-    assert next(f for f in features(pack, build([("outcome", dict(outcome, to="C"), None)])) if f["business_id"] == "C")["linked_confirmed"] == 0.0
+    assert (
+        next(f for f in features(pack, build([("outcome", dict(outcome, to="C"), None)])) if f["business_id"] == "C")["linked_confirmed"]
+        == 0.0
+    )

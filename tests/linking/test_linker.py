@@ -26,7 +26,15 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def linker() -> NameLinker:
-    return NameLinker().fit(pd.DataFrame({"name": NAMES, "uscc": [f"U{i}" for i in range(len(NAMES))], "former_names": [None, "甬城福满堂老年公寓有限公司", *[None] * (len(NAMES) - 2)]}))
+    return NameLinker().fit(
+        pd.DataFrame(
+            {
+                "name": NAMES,
+                "uscc": [f"U{i}" for i in range(len(NAMES))],
+                "former_names": [None, "甬城福满堂老年公寓有限公司", *[None] * (len(NAMES) - 2)],
+            }
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,14 +60,19 @@ def test_names_in_text(linker: NameLinker, text: str, business: str) -> None:
 def test_ambiguous_stays_ambiguous_with_candidates(linker: NameLinker) -> None:
     row = linker.link(["有人说金穗公司返利"], mentions=["金穗"]).iloc[0]
     assert row["business"] == ""
-    twins = NameLinker().fit(pd.DataFrame({"name": ["甬城福寿堂健康管理有限公司"] * 2, "business_id": ["N1", "N2"], "division_code": ["330201", "330202"]}))
+    twins = NameLinker().fit(
+        pd.DataFrame({"name": ["甬城福寿堂健康管理有限公司"] * 2, "business_id": ["N1", "N2"], "division_code": ["330201", "330202"]})
+    )
     both = twins.link(["甬城福寿堂健康管理有限公司骗人"]).iloc[0]
     assert both["business"] == ""
     assert [c["business"] for c in both["candidates"]] == ["N1", "N2"]
     assert twins.link(["甬城福寿堂健康管理有限公司骗人"], districts=["330202001"])["business"].tolist() == ["N2"]
 
 
-@pytest.mark.parametrize(("mention", "business"), [("康寿健康馆", "U0"), ("松鹤颐养院", "U5"), ("百草春药房", "U2"), ("康瘦健康咨询", "U0"), ("张某某", ""), ("那家店", "")])
+@pytest.mark.parametrize(
+    ("mention", "business"),
+    [("康寿健康馆", "U0"), ("松鹤颐养院", "U5"), ("百草春药房", "U2"), ("康瘦健康咨询", "U0"), ("张某某", ""), ("那家店", "")],
+)
 def test_mentions_as_people_write_them(linker: NameLinker, mention: str, business: str) -> None:
     assert linker.link(["要求退款"], mentions=[mention])["business"].tolist() == [business]
 

@@ -73,7 +73,16 @@ def test_spellings_of_missing(tmp_path: Path, cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "yuan"),
-    [("3万余元", 30000), ("叁万陆仟元整", 36000), ("3.6w", 36000), ("三四千", 3000), ('"1,000.00元"', 1000), ("约2万", 20000), ("罚款2000元", 2000), ("0", 0)],
+    [
+        ("3万余元", 30000),
+        ("叁万陆仟元整", 36000),
+        ("3.6w", 36000),
+        ("三四千", 3000),
+        ('"1,000.00元"', 1000),
+        ("约2万", 20000),
+        ("罚款2000元", 2000),
+        ("0", 0),
+    ],
 )
 def test_amounts(tmp_path: Path, cell: str, yuan: float) -> None:
     frame = read_table(csv(tmp_path, f"决定书文号,当事人,罚款,决定日期\nA1,甬城康寿,{cell},2026-01-02\n"), "penalty", today=TODAY)
@@ -115,7 +124,11 @@ def test_mixed_codes_in_one_column(tmp_path: Path) -> None:
 
 
 def test_one_business_in_several_rows_by_storage_time(tmp_path: Path) -> None:
-    frame = read_table(csv(tmp_path, f"统一社会信用代码,企业名称,核准日期\n{USCC},甲馆,2024-01-01\n{USCC},甲馆,2024-01-01\n{USCC},乙馆,2025-01-01\n"), "business", today=TODAY)
+    frame = read_table(
+        csv(tmp_path, f"统一社会信用代码,企业名称,核准日期\n{USCC},甲馆,2024-01-01\n{USCC},甲馆,2024-01-01\n{USCC},乙馆,2025-01-01\n"),
+        "business",
+        today=TODAY,
+    )
     report = frame.attrs["report"]
     assert len(frame) == 2
     assert report.rows_rejected == 1
@@ -139,7 +152,11 @@ def test_noise_in_text(tmp_path: Path) -> None:
 def test_formula_injection_survives_as_text_and_is_defused_on_the_way_out(tmp_path: Path) -> None:
     from fraudrisk.clues.workbook import safe_text
 
-    frame = read_table(csv(tmp_path, 'T,登记时间,诉求内容\n1,2026-11-01,"=HYPERLINK(""http://x"")"\n'.replace("T,", "工单编号,", 1)), "complaint", today=TODAY)
+    frame = read_table(
+        csv(tmp_path, 'T,登记时间,诉求内容\n1,2026-11-01,"=HYPERLINK(""http://x"")"\n'.replace("T,", "工单编号,", 1)),
+        "complaint",
+        today=TODAY,
+    )
     assert safe_text(str(one(frame, "text"))).startswith("'=")
 
 
@@ -176,7 +193,11 @@ def test_workbook_with_title_merged_header_and_totals(tmp_path: Path) -> None:
 
 
 def test_ids_stay_text_in_workbooks(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["工单编号", "诉求内容", "登记时间"], ["1330299002026110900123", "路灯不亮", "2026-11-01"], [1330299.0, "井盖响", "2026-11-02"]]
+    rows: list[list[object]] = [
+        ["工单编号", "诉求内容", "登记时间"],
+        ["1330299002026110900123", "路灯不亮", "2026-11-01"],
+        [1330299.0, "井盖响", "2026-11-02"],
+    ]
     frame = read_table(sheet(tmp_path / "工单.xlsx", rows), "complaint", today=TODAY)
     assert frame["ticket_id"].tolist() == ["1330299002026110900123", "1330299"]
 
@@ -188,8 +209,9 @@ def test_rounded_ids_are_reported(tmp_path: Path) -> None:
 
 
 def test_look_alike_letters_are_mended_only_where_the_check_proves_it(tmp_path: Path) -> None:
-    from fraudrisk.records.uscc import check_uscc
     from stdnum.cn import uscc
+
+    from fraudrisk.records.uscc import check_uscc
 
     body = "91330299MA0501201"
     code = body + uscc.calc_check_digit(body + "0")

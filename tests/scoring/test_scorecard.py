@@ -63,7 +63,11 @@ def test_missing_adds_nothing(pack: Pack, data: st.DataObject) -> None:
 
 
 def test_count_alone_never_makes_d(pack: Pack) -> None:
-    names = [f.name for f in pack.features if f.table == "complaint" and not f.tactics and f.agg in ("distinct", "burst", "peer_rate") and not f.stages]
+    names = [
+        f.name
+        for f in pack.features
+        if f.table == "complaint" and not f.tactics and f.agg in ("distinct", "burst", "peer_rate") and not f.stages
+    ]
     grade = Scorecard(pack).assess(pd.DataFrame({n: [1e6] for n in names}))["grade"].iloc[0]
     assert grade in "ABC"
 
@@ -72,7 +76,18 @@ def test_grade_rules(pack: Pack) -> None:
     card = Scorecard(pack)
     bust = pd.DataFrame({"bust_365": [1.0], "victims_730": [10.0]})
     assert card.assess(bust)["grade"].iloc[0] >= "C"
-    plain = pd.DataFrame({"complaints_730": [5.0], "victims_730": [0.0], "ads_in_force": [0.0], "penalties_in_force": [0.0], "unlicensed_730": [1.0], "barred_words": [1.0], "lost_contact": [1.0], "serious_in_force": [1.0]})
+    plain = pd.DataFrame(
+        {
+            "complaints_730": [5.0],
+            "victims_730": [0.0],
+            "ads_in_force": [0.0],
+            "penalties_in_force": [0.0],
+            "unlicensed_730": [1.0],
+            "barred_words": [1.0],
+            "lost_contact": [1.0],
+            "serious_in_force": [1.0],
+        }
+    )
     assert card.assess(plain)["score"].iloc[0] > 40
     assert card.assess(plain)["grade"].iloc[0] == "B"
 

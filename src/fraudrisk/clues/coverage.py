@@ -36,15 +36,20 @@ def coverage(scored: pd.DataFrame, listed: set[str], pack: Pack) -> pd.DataFrame
         listed=scored["business_id"].isin(listed).astype(int), risky=(scored["grade"] != "A").astype(int)
     )
     frame["district"] = frame["district"].replace("", "区划不明")
-    cells = frame.groupby(["sector", "district"]).agg(n=("business_id", "size"), victims=("victims", "sum"), risky=("risky", "sum"), listed=("listed", "sum"))
+    cells = frame.groupby(["sector", "district"]).agg(
+        n=("business_id", "size"), victims=("victims", "sum"), risky=("risky", "sum"), listed=("listed", "sum")
+    )
     lines = []
     districts = sorted(frame["district"].unique())
     for sector in pack.taxonomy.sectors:
         total = frame[frame["sector"] == sector.code]
-        lines.append(_line(sector.label, "合计", len(total), total["victims"].sum(), total["risky"].sum(), total["listed"].sum(), sector.watch))
+        lines.append(
+            _line(sector.label, "合计", len(total), total["victims"].sum(), total["risky"].sum(), total["listed"].sum(), sector.watch)
+        )
         for district in districts if sector.watch else ():
             cell = cells.loc[(sector.code, district)] if (sector.code, district) in cells.index else None
-            lines.append(_line(sector.label, district, *((0, 0, 0, 0) if cell is None else cell.tolist()), sector.watch))
+            n, victims, risky, chosen = (0, 0, 0, 0) if cell is None else cell.tolist()
+            lines.append(_line(sector.label, district, n, victims, risky, chosen, sector.watch))
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,19 @@ def build_list(inputs: ListInputs, pack: Pack, *, as_of: dt.date, reasons_shown:
     complaints = {} if inputs.complaints is None else dict(iter(inputs.complaints.groupby("business_id", sort=False)))
     reasons = dict(iter(inputs.reasons.groupby("business_id", sort=False)))
     picked = inputs.picked.astype(object).where(inputs.picked.notna(), None)
-    lines = [_line(row, complaints.get(row["business_id"]), reasons.get(row["business_id"]), inputs.numbers, pack, reasons_shown) for row in picked.to_dict("records")]
+    lines = [
+        _line(row, complaints.get(row["business_id"]), reasons.get(row["business_id"]), inputs.numbers, pack, reasons_shown)
+        for row in picked.to_dict("records")
+    ]
     frame = pd.DataFrame(lines, columns=[*COLUMNS, "建议单位理由", "配合单位", "business_id"])
     for column in LEDGER_COLUMNS:
         frame[column] = "待分办" if column == "办理状态" else None
     return frame[[*COLUMNS, *LEDGER_COLUMNS, "建议单位理由", "配合单位", "business_id"]]
 
 
-def _line(row: dict[str, Any], complaints: pd.DataFrame | None, reasons: pd.DataFrame | None, numbers: dict[str, str], pack: Pack, shown: int) -> dict[str, Any]:
+def _line(
+    row: dict[Hashable, Any], complaints: pd.DataFrame | None, reasons: pd.DataFrame | None, numbers: dict[str, str], pack: Pack, shown: int
+) -> dict[str, Any]:
     category, tactics = _conduct(complaints, pack)
     owner = route(pack, category, tactics, row.get("uscc") or "")
     method = pack.checklists.method.get(tactics[0], "现场") if tactics else "书面" if row["grade"] in "AB" else "现场"

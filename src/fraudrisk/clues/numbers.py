@@ -28,7 +28,9 @@ def read_numbers(path: Path) -> dict[str, str]:
                 entry = json.loads(raw)
                 numbers[entry["business_id"]] = entry["clue"]
             except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise IntegrityError("the register of clue numbers is damaged", where=f"{path}, row {line}", mend="restore it from a backup") from error
+                raise IntegrityError(
+                    "the register of clue numbers is damaged", where=f"{path}, row {line}", mend="restore it from a backup"
+                ) from error
     return numbers
 
 

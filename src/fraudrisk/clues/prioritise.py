@@ -54,7 +54,9 @@ def prioritise(
     ['a', 'd']
     """
     if capacity < 1:
-        raise InputError(f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1")
+        raise InputError(
+            f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1"
+        )
     for column in _NEEDED:
         if column not in scored.columns:
             raise InputError(f"there is no column '{column}'", where=f"columns {', '.join(map(str, scored.columns[:12]))}")

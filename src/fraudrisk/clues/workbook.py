@@ -61,7 +61,9 @@ def write_workbook(sheets: Sheets, path: Path, pack: Pack, *, footer: str, sheet
     import xlsxwriter
 
     with atomic_path(path) as part:
-        book = xlsxwriter.Workbook(str(part), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True})
+        book = xlsxwriter.Workbook(
+            str(part), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+        )
         book.set_properties({"title": pack.taxonomy.title, "comments": pack.notice, "created": _FIXED})
         writer = _Writer(book, pack, footer)
         writer.sheet("封面说明", sheets.cover, wide=False)
@@ -142,21 +144,34 @@ def _for_hand(sheet: Any, columns: list[str], rows: int, pack: Pack) -> None:
     for name, values in (("办理状态", _STATES), ("核查结论", _CONCLUSIONS), ("建议责任单位", pack.routing.departments)):
         if rows and name in columns:
             position = columns.index(name)
-            sheet.data_validation(2, position, 1 + rows, position, {"validate": "list", "source": values, "error_title": "请从列表选择", "error_message": "、".join(values)[:250]})
+            sheet.data_validation(
+                2,
+                position,
+                1 + rows,
+                position,
+                {"validate": "list", "source": values, "error_title": "请从列表选择", "error_message": "、".join(values)[:250]},
+            )
 
 
 def field_notes(pack: Pack) -> list[tuple[str, str]]:
     """What each column and each indicator means, for the last sheet."""
     notes = [
         ("线索编号", "YL-行政区划-首次列入年月-序号;同一主体再次列入沿用原号"),
-        ("风险等级", "、".join(f"{g}级{v:g}分起" for g, v in pack.indicators.grades.items()) + f";{pack.taxonomy.title}等级,与企业信用风险分类ABCD无关"),
+        (
+            "风险等级",
+            "、".join(f"{g}级{v:g}分起" for g, v in pack.indicators.grades.items())
+            + f";{pack.taxonomy.title}等级,与企业信用风险分类ABCD无关",
+        ),
         ("评分", "0-100,各项理由分值之和;缺失的数据不加分也不减分"),
         ("主要理由", "按加分从高到低;全部理由和摘录见“证据摘录”"),
         ("涉及投诉件数/人数", "只计判为涉诈的诉求;同一人、同一文本对同一主体只计一人"),
         ("文本提及金额(元)", "诉求人自述已付金额合计,未经核实"),
         ("近三年处罚/异常", "各类处罚数/现仍在列的异常名录数"),
     ]
-    notes += [(f"指标 {i.id} {i.label}", f"{i.index};依据:{_doc(pack, i.feature)};失效:{i.expires};可能的反证:{i.counter}") for i in pack.indicators.indicators]
+    notes += [
+        (f"指标 {i.id} {i.label}", f"{i.index};依据:{_doc(pack, i.feature)};失效:{i.expires};可能的反证:{i.counter}")
+        for i in pack.indicators.indicators
+    ]
     return notes + [(f"手法 {t.code} {t.label}", t.sign) for t in pack.taxonomy.tactics]
 
 

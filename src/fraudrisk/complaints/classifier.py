@@ -59,7 +59,13 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, C: float = 1.0, chars: tuple[int, int] = (1, 3), words: int = 2, bits: int = 18, folds: int = 5, random_state: int | None = 0  # noqa: N803
+        self,
+        C: float = 1.0,
+        chars: tuple[int, int] = (1, 3),
+        words: int = 2,
+        bits: int = 18,
+        folds: int = 5,
+        random_state: int | None = 0,
     ) -> None:
         self.C = C
         self.chars = chars
@@ -77,7 +83,7 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
-    def fit(self, X: Sequence[str], y: Sequence[Any], *, sample_weight: Any = None, groups: Any = None) -> ComplaintClassifier:  # noqa: N803
+    def fit(self, X: Sequence[str], y: Any, *, sample_weight: Any = None, groups: Any = None) -> ComplaintClassifier:
         """Learn from labelled texts.
 
         Parameters
@@ -154,21 +160,21 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- answering -----------------------------------------------------------------------------------------------------
 
-    def predict_proba(self, X: Sequence[str]) -> Any:  # noqa: N803
+    def predict_proba(self, X: Sequence[str]) -> Any:
         """Probability of each class, shape (n_texts, n_classes), columns as in ``classes_``."""
         return special.softmax(self.temperature_ * self._scores(X), axis=1)
 
-    def decision_function(self, X: Sequence[str]) -> Any:  # noqa: N803
+    def decision_function(self, X: Sequence[str]) -> Any:
         """Signed distance per class; one column's difference where there are two classes."""
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X: Sequence[str]) -> Any:  # noqa: N803
+    def predict(self, X: Sequence[str]) -> Any:
         """The most probable label of each text."""
         scores = self._scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
-    def _scores(self, X: Sequence[str]) -> Any:  # noqa: N803
+    def _scores(self, X: Sequence[str]) -> Any:
         check_is_fitted(self, "coef_")
         texts = as_texts(X)
         out = np.empty((len(texts), len(self.classes_)))
@@ -184,7 +190,9 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         data = (1 + np.log(counts.data)) * self.idf_[counts.indices]
-        return normalize(sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape), copy=False)
+        rows = sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+        normalized: sparse.csr_matrix = normalize(rows, copy=False)
+        return normalized
 
 
 def as_texts(texts: Any) -> list[str]:

@@ -26,7 +26,9 @@ _PROMISED = re.compile(
 _TOTAL = re.compile(r"(?:一共|总共|共计|合计|总计|累计|前后|前前后后|加起来|陆续|总额|总金额|涉及金额|涉案金额|共)[^" + _P + r"]{0,12}$")
 _EACH = re.compile(r"(?:每人|每位|一人|人均|每个人|每户|每份|每盒|每套|每瓶|一盒|一套|一瓶|每张|一张|单价)[^" + _P + r"]{0,5}$")
 _BACK = re.compile(r"(?:退了|退回|退还|退给|退我|返了|返给|已退|追回|要回|拿回)[^" + _P + r"]{0,6}$")
-_NAME = re.compile(r"(?:叫|名叫|名为|叫做|店名|公司名|名称|单位|公司|抬头|落款|牌子上写|招牌)(?:是|为|叫|写着|:|\uff1a)?[“\"「『《](?P<a>[^”\"」』》]{2,24})[”\"」』》]")
+_NAME = re.compile(
+    r"(?:叫|名叫|名为|叫做|店名|公司名|名称|单位|公司|抬头|落款|牌子上写|招牌)(?:是|为|叫|写着|:|\uff1a)?[“\"「『《](?P<a>[^”\"」』》]{2,24})[”\"」』》]"
+)
 _CALLED = re.compile(r"(?:好像叫|名叫|叫做|名为|店名|叫个|叫什么|叫)(?P<a>[\u4e00-\u9fffA-Za-z0-9\uff08\uff09()·*×X]{2,18})")
 _CUT = re.compile(
     r"^.*(?:反映|投诉|举报|称|在|到|去|被|叫做|名叫|名为|叫|是|向|找|给|对|与|跟|和|由|从|的|某|一家|这家|那家|那个|这个|一个|开的|举办|有个|有家|新开|进了|购买|加入|参加|办了|签了|联系|通过|请|让|把|关于|为|及|里面|里|旁边|附近|对面|楼下|楼上|前|后|了|于|说|冒充|自称|位于|市民|母亲|父亲|老人|老伴|奶奶|爷爷|妈妈|爸爸|人员)"
@@ -63,7 +65,9 @@ class FactFinder:
         self._tails = [re.compile(p) for p in lexicon.template_tail]
         self._stop = frozenset(lexicon.respondent_stop)
         suffixes = sorted(lexicon.respondent_suffix, key=len, reverse=True)
-        self._respondent = re.compile(rf"[\u4e00-\u9fffA-Za-z0-9\uff08\uff09()·*×]{{1,20}}?(?:{'|'.join(map(re.escape, suffixes)) or '(?!)'})")
+        self._respondent = re.compile(
+            rf"[\u4e00-\u9fffA-Za-z0-9\uff08\uff09()·*×]{{1,20}}?(?:{'|'.join(map(re.escape, suffixes)) or '(?!)'})"
+        )
 
     def core(self, text: str) -> tuple[int, int]:
         """Where the complaint itself begins and ends, without the ticket's template head and tail."""
@@ -106,7 +110,12 @@ class FactFinder:
         for amount in find_amounts(text):
             before = text[max(0, amount.start - 16) : amount.start]
             near = _after_break(before)
-            if _PROMISED.search(near) or _BACK.search(near) or amount.yuan < 5 or text[amount.end : amount.end + 2].lstrip("元块").startswith("送"):
+            if (
+                _PROMISED.search(near)
+                or _BACK.search(near)
+                or amount.yuan < 5
+                or text[amount.end : amount.end + 2].lstrip("元块").startswith("送")
+            ):
                 continue
             if _TOTAL.search(near) and _paid_near(text, amount):
                 total = amount if total is None or amount.yuan >= total.yuan else total
@@ -156,7 +165,13 @@ def _after_break(before: str) -> str:
 def _paid_near(text: str, amount: Amount) -> bool:
     before = _after_break(text[max(0, amount.start - 14) : amount.start])
     after = re.split("[" + _P + "]", text[amount.end : amount.end + 10])[0]
-    return bool(_PAID.search(before) or re.match(r"(?:多|余|来)?(?:元|块|块钱|元钱)?(?:的)?(?:钱)?(?:买|办|交|给|定金|押金|费|学费|货款|就没了|没了|打水漂|投|充|一套|一盒|都|全)", after))
+    return bool(
+        _PAID.search(before)
+        or re.match(
+            r"(?:多|余|来)?(?:元|块|块钱|元钱)?(?:的)?(?:钱)?(?:买|办|交|给|定金|押金|费|学费|货款|就没了|没了|打水漂|投|充|一套|一盒|都|全)",
+            after,
+        )
+    )
 
 
 def _yearly(words: str, amount: float | None) -> float | None:

@@ -44,7 +44,11 @@ def classify_file(
     opened = open_source(source)
     text, title, key = (_find(opened.headers, names) for names in (_TEXT, _TITLE, _ID))
     if text is None:
-        raise InputError("there is no column 'text'", where=f"{opened.name}, columns {', '.join(opened.headers[:12])}", mend="name the text column 'text'")
+        raise InputError(
+            "there is no column 'text'",
+            where=f"{opened.name}, columns {', '.join(opened.headers[:12])}",
+            mend="name the text column 'text'",
+        )
     counts: Counter[str] = Counter()
     rows = 0
     columns = [*COLUMNS, "text"] if keep_text else list(COLUMNS)
@@ -99,12 +103,22 @@ def train_corpus(corpus: Path, out: Path) -> str:
     texts = prepare([r["text"] for r in rows], [r.get("title") or "" for r in rows])
     model, report = train_classifier(texts, [r["label"] for r in rows], groups=[r["writer"] for r in rows], **_DEFAULT)
     writers = len({r["writer"] for r in rows})
-    save_classifier(model, out, report, data=f"{len(rows)} texts by {writers} hands, written for this project (data/samples/complaints)", licence="Apache-2.0.")
+    save_classifier(
+        model,
+        out,
+        report,
+        data=f"{len(rows)} texts by {writers} hands, written for this project (data/samples/complaints)",
+        licence="Apache-2.0.",
+    )
     return f"{len(rows)} texts by {writers} hands → {out}; {_figures(report)}"
 
 
 def _figures(report: dict[str, Any]) -> str:
-    return f"accuracy {report['accuracy']:.3f}, macro-F1 {report['macro_f1']:.3f} ({report['how']})" if "accuracy" in report else json.dumps(report)
+    return (
+        f"accuracy {report['accuracy']:.3f}, macro-F1 {report['macro_f1']:.3f} ({report['how']})"
+        if "accuracy" in report
+        else json.dumps(report)
+    )
 
 
 def _find(headers: list[str], names: tuple[str, ...]) -> int | None:

@@ -75,14 +75,14 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.words = words
         self.bits = bits
 
-    def fit(self, X: Sequence[str], y: Any = None) -> GramHasher:  # noqa: N803
+    def fit(self, X: Sequence[str], y: Any = None) -> GramHasher:
         """Nothing to learn."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def transform(self, X: Sequence[str]) -> sparse.csr_matrix:  # noqa: N803
+    def transform(self, X: Sequence[str]) -> sparse.csr_matrix:
         """Counts, one row per text.
 
         Parameters
@@ -111,7 +111,9 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._words(tokens, owner, prefix, inverse, codes, rows, columns)
         return _counts(np.concatenate(rows), np.concatenate(columns), len(texts), 1 << self.bits)
 
-    def _words(self, tokens: list[list[str]], owner: Any, prefix: Any, inverse: Any, codes: Any, rows: list[Any], columns: list[Any]) -> None:
+    def _words(
+        self, tokens: list[list[str]], owner: Any, prefix: Any, inverse: Any, codes: Any, rows: list[Any], columns: list[Any]
+    ) -> None:
         ends = np.cumsum(np.fromiter((len(w) for words in tokens for w in words), np.int64))
         starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
         blank = np.isin(codes[starts], (32, 10, 9)) if len(starts) else np.empty(0, bool)

@@ -73,7 +73,11 @@ class TacticFinder:
         spans = []
         for code, pattern in self._tactics.items():
             for match in pattern.finditer(text):
-                if match.end() > match.start() and not self._unreal(text, match.start(), match.end()) and not self._blocked(code, text, match):
+                if (
+                    match.end() > match.start()
+                    and not self._unreal(text, match.start(), match.end())
+                    and not self._blocked(code, text, match)
+                ):
                     spans.append(Span(code, match.group(), match.start(), match.end()))
         return sorted(spans, key=lambda s: (s.start, s.end, s.tactic))
 

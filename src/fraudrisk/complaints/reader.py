@@ -50,7 +50,7 @@ class ComplaintReader:
     --------
     >>> reader = ComplaintReader.load()
     >>> reading = reader.read(["来电人称其父亲每天早上去听课领鸡蛋,花了三万六买磷虾肽,降压药都停了"]).iloc[0]
-    >>> reading["category"], reading["amount_yuan"]
+    >>> reading["category"], float(reading["amount_yuan"])
     ('EF3', 36000.0)
     """
 
@@ -104,7 +104,11 @@ class ComplaintReader:
             texts, titles, ids = _from_frame(texts)
         given = as_texts(texts)
         names = [""] * len(given) if titles is None else as_texts(titles)
-        rows = [row for start in range(0, len(given), _BLOCK) for row in self.read_block(given[start : start + _BLOCK], names[start : start + _BLOCK])]
+        rows = [
+            row
+            for start in range(0, len(given), _BLOCK)
+            for row in self.read_block(given[start : start + _BLOCK], names[start : start + _BLOCK])
+        ]
         frame = pd.DataFrame(rows, columns=[*COLUMNS[1:], *DETAILS])
         frame.insert(0, "id", list(ids) if ids is not None else list(range(len(given))))
         masked = frame.pop("masked").tolist()
@@ -129,7 +133,10 @@ class ComplaintReader:
         text = folded[place : core[1]]
         best = int(p.argmax())
         if not any(c.isalpha() for c in view):  # nothing to read: emoji, digits, punctuation
-            best, p = int(np.flatnonzero(classes == self._plain)[0]) if self._plain in classes else best, np.full(len(classes), 1 / len(classes))
+            best, p = (
+                int(np.flatnonzero(classes == self._plain)[0]) if self._plain in classes else best,
+                np.full(len(classes), 1 / len(classes)),
+            )
         fraud = bool(self._fraud[best])
         professional = self._facts.professional(text)
         spans = self._tactics.find(text) if fraud and not professional else []
@@ -175,7 +182,9 @@ def default_model() -> Path:
     for folder in (inside, beside):
         if (folder / "model.json").is_file():
             return folder
-    raise NotFoundError("the shipped model is missing", where=str(beside), mend="install the package again, or train one: fraudrisk train-classifier")
+    raise NotFoundError(
+        "the shipped model is missing", where=str(beside), mend="install the package again, or train one: fraudrisk train-classifier"
+    )
 
 
 def classifier_from(meta: dict[str, Any], arrays: dict[str, Any]) -> ComplaintClassifier:
@@ -197,7 +206,11 @@ def classifier_from(meta: dict[str, Any], arrays: dict[str, Any]) -> ComplaintCl
 
 def _from_frame(frame: Any) -> tuple[Any, Any, Any]:
     if "text" not in frame.columns:
-        raise InputError("there is no column 'text'", where=f"columns {', '.join(map(str, list(frame.columns)[:12]))}", mend="name the text column 'text'")
+        raise InputError(
+            "there is no column 'text'",
+            where=f"columns {', '.join(map(str, list(frame.columns)[:12]))}",
+            mend="name the text column 'text'",
+        )
     return frame["text"], frame["title"] if "title" in frame.columns else None, frame["id"] if "id" in frame.columns else None
 
 
@@ -208,7 +221,10 @@ def _view(title: str, text: str) -> str:
 
 
 def _evidence(spans: list[Span], masked: str, offset: int) -> list[dict[str, Any]]:
-    return [{"tactic": s.tactic, "quote": masked[offset + s.start : offset + s.end], "start": offset + s.start, "end": offset + s.end} for s in spans]
+    return [
+        {"tactic": s.tactic, "quote": masked[offset + s.start : offset + s.end], "start": offset + s.start, "end": offset + s.end}
+        for s in spans
+    ]
 
 
 def _quote(masked: str, found: Any, offset: int) -> str | None:

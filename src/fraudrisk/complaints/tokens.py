@@ -68,7 +68,7 @@ class Tokenizer:
         for word in self.words:
             self._slow.add_word(word)
             if self._fast is not None:
-                self._fast.add_word(word)
+                self._fast.add_word(word, None, None)
 
     def cut(self, text: str) -> list[str]:
         """Words of `text`, in order; joined they give it back."""

@@ -53,7 +53,9 @@ def load_corpus(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def train_classifier(texts: Sequence[str], labels: Sequence[Any], *, groups: Sequence[str] | None = None, **settings: Any) -> tuple[ComplaintClassifier, dict[str, Any]]:
+def train_classifier(
+    texts: Sequence[str], labels: Sequence[Any], *, groups: Sequence[str] | None = None, **settings: Any
+) -> tuple[ComplaintClassifier, dict[str, Any]]:
     """Fit on prepared texts, and measure by cross-validation what it will do on others.
 
     Returns
@@ -76,7 +78,8 @@ def train_classifier(texts: Sequence[str], labels: Sequence[Any], *, groups: Seq
         guessed = cross_val_predict(ComplaintClassifier(**{**settings, "folds": 1}), list(texts), y, cv=folds, groups=groups)
         scores = classification_report(y, guessed, output_dict=True, zero_division=0)
         report |= {
-            "how": f"{folds.get_n_splits(texts, y, groups)} folds, " + ("each by writers the model had not seen" if by_writer else "stratified, seed 0"),
+            "how": f"{folds.get_n_splits(texts, y, groups)} folds, "
+            + ("each by writers the model had not seen" if by_writer else "stratified, seed 0"),
             "accuracy": round(scores["accuracy"], 4),
             "macro_f1": round(scores["macro avg"]["f1-score"], 4),
             "classes": {c: {k.replace("f1-score", "f1"): round(v, 4) for k, v in scores[c].items()} for c in map(str, np.unique(y))},
@@ -117,8 +120,16 @@ def _card(model: ComplaintClassifier, report: dict[str, Any], data: str, licence
         f"Measured out of fold ({report['how']}):",
     ]
     if "classes" in report:
-        lines += ["", f"accuracy {report['accuracy']:.3f}, macro-F1 {report['macro_f1']:.3f}", "", "| class | precision | recall | F1 | texts |", "|---|---|---|---|---|"]
-        lines += [f"| {c} | {v['precision']:.3f} | {v['recall']:.3f} | {v['f1']:.3f} | {v['support']:.0f} |" for c, v in report["classes"].items()]
+        lines += [
+            "",
+            f"accuracy {report['accuracy']:.3f}, macro-F1 {report['macro_f1']:.3f}",
+            "",
+            "| class | precision | recall | F1 | texts |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {c} | {v['precision']:.3f} | {v['recall']:.3f} | {v['f1']:.3f} | {v['support']:.0f} |" for c, v in report["classes"].items()
+        ]
     lines += [
         "",
         "The model holds hashed column numbers and weights, no words. It names leads, not findings: every clue is checked by people.",

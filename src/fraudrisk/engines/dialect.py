@@ -53,8 +53,9 @@ def check_expression(sql: str, columns: Iterable[str], *, boolean: bool = False)
         tree = sqlglot.parse_one(f"SELECT 1 WHERE {sql}" if boolean else f"SELECT {sql}", dialect="duckdb")
     except sqlglot.ParseError as error:
         return [f"SQL cannot be parsed: {str(error).splitlines()[0]}"]
-    if not isinstance(tree, exp.Select) or set(tree.args) - {"expressions", "where", "kind"} and any(
-        tree.args.get(k) for k in ("from_", "from", "joins", "group", "with_", "with", "order", "limit")
+    if not isinstance(tree, exp.Select) or (
+        set(tree.args) - {"expressions", "where", "kind"}
+        and any(tree.args.get(k) for k in ("from_", "from", "joins", "group", "with_", "with", "order", "limit"))
     ):
         return ["only an expression is allowed, not a query"]
     known = {*columns, AS_OF}

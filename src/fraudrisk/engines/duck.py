@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ class Duck:
         if spill:
             settings["temp_directory"] = str(spill)
         self._connection = duckdb.connect(":memory:", config=settings)
-        self._connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false; SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false; SET TimeZone = 'UTC'")
+        with suppress(duckdb.Error):  # in a notebook without ipywidgets there is no bar, and asking for none is an error
+            self._connection.execute("SET enable_progress_bar = false")
 
     def __enter__(self) -> Duck:
         return self
@@ -83,7 +86,9 @@ class Duck:
         try:
             return self._connection.sql(sql) if relation else self._connection.execute(sql)
         except duckdb.OutOfMemoryException as error:
-            raise InputError("not enough memory or disk for this step", mend="free some space, or raise engine_memory in fraudrisk.toml") from error
+            raise InputError(
+                "not enough memory or disk for this step", mend="free some space, or raise engine_memory in fraudrisk.toml"
+            ) from error
         except duckdb.IOException as error:
             if "space" in str(error).lower():
                 raise InputError("the disk is full", mend="free some space and run again; earlier results are untouched") from error

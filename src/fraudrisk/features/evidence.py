@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from fraudrisk.engines.dialect import text_literal
 from fraudrisk.features import special
@@ -32,6 +33,7 @@ _QUOTE = {
     "registration_change": "change_item",
     "outcome": "conclusion",
 }
+
 
 def evidence_sql(pack: Pack, as_of: dt.date, loaded: Collection[str], names: Iterable[str], *, each: int = 3) -> str | None:
     """Records behind the features `names` of the listed businesses.
@@ -58,7 +60,9 @@ def evidence_sql(pack: Pack, as_of: dt.date, loaded: Collection[str], names: Ite
             selects += _select(name, basis, pack, as_of, loaded)
     if not selects:
         return None
-    parts |= {t: f"SELECT * FROM ({known_sql(t, as_of)}) SEMI JOIN listed USING (business_id)" for t in TABLES if t in loaded and t != "business"}
+    parts |= {
+        t: f"SELECT * FROM ({known_sql(t, as_of)}) SEMI JOIN listed USING (business_id)" for t in TABLES if t in loaded and t != "business"
+    }
     ctes = ",\n".join(f"{name} AS ({sql})" for name, sql in parts.items())
     union = "\nUNION ALL\n".join(selects)
     return f"""WITH {ctes},
@@ -88,7 +92,9 @@ def _select(name: str, f: Feature, pack: Pack, as_of: dt.date, loaded: Collectio
             f"FROM complaint c JOIN readings q USING (record_id) WHERE {_qualified(where, 'c')}"
         ]
     quote = bind(f.quote, as_of) if f.quote else _QUOTE[f.table]
-    return [f"SELECT business_id, '{name}' AS feature, '{f.table}' AS table_name, record_id, happened_on, {quote} AS quote FROM {f.table} WHERE {where}"]
+    return [
+        f"SELECT business_id, '{name}' AS feature, '{f.table}' AS table_name, record_id, happened_on, {quote} AS quote FROM {f.table} WHERE {where}"
+    ]
 
 
 def _qualified(where: str, alias: str) -> str:
@@ -96,10 +102,10 @@ def _qualified(where: str, alias: str) -> str:
     import sqlglot
     from sqlglot import exp
 
-    def own(node: exp.Expression) -> exp.Expression:
+    def own(node: Any) -> Any:
         return exp.column(node.name, table=alias) if isinstance(node, exp.Column) and not node.table else node
 
-    return sqlglot.parse_one(where, dialect="duckdb").transform(own).sql(dialect="duckdb")
+    return str(sqlglot.parse_one(where, dialect="duckdb").transform(own).sql(dialect="duckdb"))
 
 
 def _complaint_quote(f: Feature) -> str:
@@ -125,8 +131,10 @@ def _attribute(name: str, f: Feature, as_of: dt.date) -> list[str]:
 
 def _unlicensed(name: str, f: Feature, pack: Pack, loaded: Collection[str]) -> list[str]:
     built = special.unlicensed(f, pack, loaded)
-    acts, held = list(built)[0], list(built)[1]
-    word = " ".join(f"WHEN a.need = {text_literal(n.key)} THEN regexp_extract(t.text, {text_literal(n.conduct)})" for n in pack.indicators.licence_needs)
+    acts, held, _ = built
+    word = " ".join(
+        f"WHEN a.need = {text_literal(n.key)} THEN regexp_extract(t.text, {text_literal(n.conduct)})" for n in pack.indicators.licence_needs
+    )
     texts = "SELECT record_id, 'complaint' AS table_name, concat_ws(' ', title, text) AS text FROM complaint_rows"
     if "ad_monitor" in loaded:
         texts += " UNION ALL SELECT record_id, 'ad_monitor', concat_ws(' ', text, ocr_text) FROM ad_monitor_rows"
@@ -144,7 +152,11 @@ def _linked(name: str, f: Feature, pack: Pack, as_of: dt.date) -> str:
     """The seed's own record: its id and conclusion. The seeds of listed businesses need not be listed themselves."""
     where = condition(f, pack, as_of) or "TRUE"
     built = special.linked(f, pack, where)
-    inner = {f"{f.table}": known_sql(f.table, as_of), "business": "SELECT * FROM register", **{k: v for k, v in built.items() if not k.endswith("_sums")}}
+    inner = {
+        f"{f.table}": known_sql(f.table, as_of),
+        "business": "SELECT * FROM register",
+        **{k: v for k, v in built.items() if not k.endswith("_sums")},
+    }
     ctes = ", ".join(f"{k} AS ({v})" for k, v in inner.items())
     quote = _QUOTE[f.table]
     return (
@@ -152,4 +164,3 @@ def _linked(name: str, f: Feature, pack: Pack, as_of: dt.date) -> str:
         f"FROM (SELECT * FROM {f.name}_one UNION ALL SELECT * FROM {f.name}_two) p SEMI JOIN listed l ON l.business_id = p.business_id "
         f"JOIN {f.table} e ON e.business_id = p.seed WHERE {_qualified(where, 'e')})"
     )
-

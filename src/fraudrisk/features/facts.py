@@ -22,7 +22,9 @@ def register_sql(pack: Pack, as_of: dt.date) -> str:
     division code), ``happened_on`` (date of establishment) and ``age_days``.
     """
     bound = date_literal(as_of)
-    columns = ", ".join(f"CASE WHEN {c.revealed_by} < {bound} OR {c.revealed_by} IS NULL THEN {c.name} END AS {c.name}" for c in _late(TABLES["business"]))
+    columns = ", ".join(
+        f"CASE WHEN {c.revealed_by} < {bound} OR {c.revealed_by} IS NULL THEN {c.name} END AS {c.name}" for c in _late(TABLES["business"])
+    )
     return f"""
 WITH latest AS (
   SELECT * REPLACE ({columns}) FROM business_rows WHERE known_at < {bound}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from typing import Any
 
 from fraudrisk.engines.dialect import AS_OF, date_literal, text_literal
 from fraudrisk.features import special
@@ -72,7 +73,8 @@ def known_sql(table: str, as_of: dt.date) -> str:
     bound = date_literal(as_of)
     late = [c for c in TABLES[table].columns if c.revealed_by and c.personal is None]
     hidden = ", ".join(
-        f"CASE WHEN {c.revealed_by} < {bound}{f' OR {c.revealed_by} IS NULL' if c.undated_shown else ''} THEN {c.name} END AS {c.name}" for c in late
+        f"CASE WHEN {c.revealed_by} < {bound}{f' OR {c.revealed_by} IS NULL' if c.undated_shown else ''} THEN {c.name} END AS {c.name}"
+        for c in late
     )
     replaced = f" REPLACE ({hidden})" if hidden else ""
     return f"SELECT *{replaced}, date_diff('day', happened_on, {bound}) AS age_days FROM fact_{table} WHERE known_at < {bound}"
@@ -129,12 +131,12 @@ def bind(sql: str, as_of: dt.date) -> str:
     import sqlglot
     from sqlglot import exp
 
-    def date(node: exp.Expression) -> exp.Expression:
+    def date(node: Any) -> Any:
         if isinstance(node, exp.Column) and node.name == AS_OF and not node.table:
             return sqlglot.parse_one(date_literal(as_of), dialect="duckdb")
         return node
 
-    return sqlglot.parse_one(sql, dialect="duckdb").transform(date).sql(dialect="duckdb")
+    return str(sqlglot.parse_one(sql, dialect="duckdb").transform(date).sql(dialect="duckdb"))
 
 
 def _filled(f: Feature, column: str) -> str:

@@ -22,7 +22,9 @@ def unlicensed(f: Feature, pack: Pack, loaded: Collection[str]) -> dict[str, str
     """
     fraud = ", ".join(text_literal(c) for c in pack.fraud_categories)
     window = f"age_days <= {f.window}" if f.window else "TRUE"
-    sources = [f"SELECT business_id, record_id, happened_on, unnest(conducts) AS need FROM complaint WHERE {window} AND category IN ({fraud})"]
+    sources = [
+        f"SELECT business_id, record_id, happened_on, unnest(conducts) AS need FROM complaint WHERE {window} AND category IN ({fraud})"
+    ]
     if "ad_monitor" in loaded:
         sources.append(f"SELECT business_id, record_id, happened_on, unnest(conducts) AS need FROM ad_monitor WHERE {window}")
     held = " UNION ALL ".join(

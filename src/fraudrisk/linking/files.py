@@ -21,7 +21,12 @@ from fraudrisk.records.writers import RowWriter
 __all__ = ["link_file"]
 
 _TEXT = ("text", "诉求内容", "投诉内容", "内容", "正文", "content")
-_OTHER = {"title": ("title", "标题"), "id": ("id", "ticket_id", "工单编号", "登记编号"), "respondent": ("respondent", "respondent_name", "mention", "被投诉人"), "place": ("place", "place_text", "address", "事发地")}
+_OTHER = {
+    "title": ("title", "标题"),
+    "id": ("id", "ticket_id", "工单编号", "登记编号"),
+    "respondent": ("respondent", "respondent_name", "mention", "被投诉人"),
+    "place": ("place", "place_text", "address", "事发地"),
+}
 
 
 def link_file(source: Path, register: Path, out: Path, *, tell: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, int]:
@@ -42,18 +47,25 @@ def link_file(source: Path, register: Path, out: Path, *, tell: Callable[[str, i
     opened = open_source(source)
     text = next((opened.headers.index(n) for n in _TEXT if n in opened.headers), None)
     if text is None:
-        raise InputError("there is no column 'text'", where=f"{opened.name}, columns {', '.join(opened.headers[:12])}", mend="name the text column 'text'")
+        raise InputError(
+            "there is no column 'text'",
+            where=f"{opened.name}, columns {', '.join(opened.headers[:12])}",
+            mend="name the text column 'text'",
+        )
     at = {key: next((opened.headers.index(n) for n in names if n in opened.headers), None) for key, names in _OTHER.items()}
     counts = {"rows": 0, "linked": 0, "ambiguous": 0, "none": 0}
     with RowWriter(out, ["id", "mention", "business", "score", "candidates"]) as writer:
         for batch in opened.batches:
             cells = {key: _cells(batch.table, position) for key, position in at.items()}
-            texts = [mask_text(clean_text(f"{title}\n{body}" if title else body)) for title, body in zip(cells["title"], _cells(batch.table, text), strict=True)]
+            texts = [
+                mask_text(clean_text(f"{title}\n{body}" if title else body))
+                for title, body in zip(cells["title"], _cells(batch.table, text), strict=True)
+            ]
             said = [given or _respondent(facts, body) for given, body in zip(cells["respondent"], texts, strict=True)]
             linked = linker.link(texts, mentions=said, places=cells["place"])
             ids = cells["id"] if at["id"] is not None else [str(r) for r in batch.rows.to_pylist()]
             for key, row in zip(ids, linked.to_dict("records"), strict=True):
-                writer.write({"id": key, **row})
+                writer.write({"id": key, **{str(k): v for k, v in row.items()}})
                 counts["rows"] += 1
                 counts["linked" if row["business"] else "ambiguous" if row["candidates"] else "none"] += 1
             tell("关联", counts["rows"], 0)

@@ -28,7 +28,9 @@ _SHOWN = 5
 _BARE = 0.7
 """Surety of a name without region, legal form and trade: words that also occur by themselves."""
 _CUE_BEFORE = re.compile(r"(?:叫|叫做|名叫|名为|店名|公司名|举报|投诉|反映|状告)$")
-_CUE_AFTER = re.compile(r"(?:这家|的)?(?:公司|集团|店|馆|院|堂|中心|机构|平台|健康|养老|养生|保健|咨询|旅行|旅游|投资|收藏|拍卖|药|超市|商行|体验|会所)")
+_CUE_AFTER = re.compile(
+    r"(?:这家|的)?(?:公司|集团|店|馆|院|堂|中心|机构|平台|健康|养老|养生|保健|咨询|旅行|旅游|投资|收藏|拍卖|药|超市|商行|体验|会所)"
+)
 _SHOP = re.compile(r"(?:专卖店|体验店|体验馆|养生馆|健康馆|旗舰店|门店|会馆|馆|店|院|堂|部)$")
 _SPLIT = re.compile(r"[;\uff1b|]")
 
@@ -149,7 +151,11 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         tried = short_forms(key, self.regions_)
         if _SHOP.search(key):
             tried.setdefault(_SHOP.sub("", key), 0.9)
-        found = [(mention, {p: round(s * surety, 4) for p, s in self.forms_[form].items()}) for form, surety in tried.items() if len(form) >= 3 and form in self.forms_]
+        found = [
+            (mention, {p: round(s * surety, 4) for p, s in self.forms_[form].items()})
+            for form, surety in tried.items()
+            if len(form) >= 3 and form in self.forms_
+        ]
         return found[:1] if found and max(found[0][1].values()) == 1.0 else found
 
     def _mentioned(self, text: str) -> list[tuple[str, dict[int, float]]]:
@@ -169,7 +175,9 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         after = text[end : end + 12]
         if bare and not (_CUE_BEFORE.search(text[max(0, start - 4) : start]) or _CUE_AFTER.match(after)):
             return False
-        rest = re.match(r"[\u4e00-\u9fffA-Za-z0-9()]{0,8}?(?:有限公司|公司|集团|药店|超市|学校|医院|银行|小区|花园|广场|大厦|村|路|街)", after)
+        rest = re.match(
+            r"[\u4e00-\u9fffA-Za-z0-9()]{0,8}?(?:有限公司|公司|集团|药店|超市|学校|医院|银行|小区|花园|广场|大厦|村|路|街)", after
+        )
         return not rest or GENERIC.sub("", rest.group()) in ("", "有限公司", "公司")
 
     def _close(self, mention: str) -> list[tuple[str, dict[int, float]]]:
@@ -194,7 +202,9 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         numbers = {n for g in grams[:3] for n in self._by_gram.get(g, ())[:2000]}
         return [self._patterns[n] for n in sorted(numbers)]
 
-    def _decide(self, found: Sequence[tuple[str, dict[int, float]]], context: str, district: str) -> tuple[str, str, float, list[dict[str, Any]]]:
+    def _decide(
+        self, found: Sequence[tuple[str, dict[int, float]]], context: str, district: str
+    ) -> tuple[str, str, float, list[dict[str, Any]]]:
         if not found:
             return "", "", 0.0, []
         scores: dict[int, float] = {}
@@ -210,7 +220,9 @@ class NameLinker(BaseEstimator):  # type: ignore[misc]
         candidates: list[dict[str, Any]] = []
         for p in ranked:
             if all(c["business"] != self.businesses_[p] for c in candidates):
-                candidates.append({"business": str(self.businesses_[p]), "name": str(self.names_[p]), "score": round(min(scores[p], 1.0), 3)})
+                candidates.append(
+                    {"business": str(self.businesses_[p]), "name": str(self.names_[p]), "score": round(min(scores[p], 1.0), 3)}
+                )
             if len(candidates) > _SHOWN:
                 break
         rival = max((scores[p] for p in ranked if self.businesses_[p] != self.businesses_[best]), default=0.0)

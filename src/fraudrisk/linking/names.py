@@ -19,8 +19,10 @@ _LEGAL = (
     r"|\(个体工商户\)|个体工商户|农民专业合作社|专业合作社|合作社|经营部|商行|厂)$"
 )
 _BRANCH = r"(?:[\u4e00-\u9fff0-9]{2,12}?(?:分公司|分店|营业部|分部|门店|办事处)|第?[一二三四五六七八九十0-9]+(?:分公司|分店|门店|店))$"
-_ADMIN = r"^(?:[\u4e00-\u9fff]{2,3}?(?:省|自治区))?(?:(?:[\u4e00-\u9fff]城|[\u4e00-\u9fff]{1,3}[^城超门都夜上下])市(?!场))?(?:[\u4e00-\u9fff]{1,3}?[^社小校园景片]区|[\u4e00-\u9fff]{1,3}?县)?"
-_NOISE = r"[\s\-—_·•.,\x{FF0C}\x{3001}'\"“”‘’《》<>\[\]【】/\\]"
+_ADMIN = (
+    r"^(?:[\u4e00-\u9fff]{2,3}?(?:省|自治区))?(?:(?:[\u4e00-\u9fff]城|[\u4e00-\u9fff]{1,3}[^城超门都夜上下])市(?!场))?"
+    r"(?:[\u4e00-\u9fff]{1,3}?[^社小校园景片]区|[\u4e00-\u9fff]{1,3}?县)?"
+)
 _BRACKETS = re.compile(r"\([^()]{0,12}\)")
 
 GENERIC = re.compile(
@@ -64,7 +66,11 @@ def region_prefixes(keys: Iterable[str], *, share: float = 0.02) -> tuple[str, .
     counts: Counter[str] = Counter()
     for key in keys:
         counts.update({key[:2], key[:3], key[:4]})
-    common = {p: c for p, c in counts.items() if c > max(share * len(keys), min(20, 0.5 * len(keys))) and re.fullmatch(r"[\u4e00-\u9fff]{2,4}", p) and not GENERIC.fullmatch(p)}
+    common = {
+        p: c
+        for p, c in counts.items()
+        if c > max(share * len(keys), min(20, 0.5 * len(keys))) and re.fullmatch(r"[\u4e00-\u9fff]{2,4}", p) and not GENERIC.fullmatch(p)
+    }
     kept = [p for p, c in common.items() if not any(q != p and q.startswith(p) and common[q] > 0.6 * c for q in common)]
     return tuple(sorted(kept, key=lambda p: (-len(p), p)))
 

@@ -31,7 +31,9 @@ def make_keys(duck: Duck, as_of: dt.date) -> None:
     names = duck.query(f"SELECT DISTINCT business_id, unnest(list_append(coalesce(former_names, []), name)) AS name FROM ({known})")
     keyed = pa.table({"business_id": names.column("business_id"), "name_key": name_keys(names.column("name").combine_chunks())})
     duck.view("register_names", keyed)
-    kinds = " UNION ALL ".join(f"SELECT '{k}' AS kind, {k} AS key, business_id FROM ({known}) WHERE {k} IS NOT NULL" for k in ("uscc", "entity_id", "reg_no"))
+    kinds = " UNION ALL ".join(
+        f"SELECT '{k}' AS kind, {k} AS key, business_id FROM ({known}) WHERE {k} IS NOT NULL" for k in ("uscc", "entity_id", "reg_no")
+    )
     duck.execute(f"""CREATE OR REPLACE TABLE register_keys AS
 SELECT kind, key, any_value(business_id) AS business_id FROM (
   {kinds} UNION ALL SELECT 'name', name_key, business_id FROM register_names WHERE length(name_key) >= 4
@@ -68,24 +70,34 @@ def resolve_complaints(duck: Duck, as_of: dt.date) -> pa.Table:
     Needs ``register_keys``, ``register``, ``complaint_rows`` and ``readings``.
     """
     bound = date_literal(as_of)
-    register = duck.query("SELECT business_id, name, former_names, coalesce(op_address, address) AS address, division_code FROM register").to_pandas()
+    register = duck.query(
+        "SELECT business_id, name, former_names, coalesce(op_address, address) AS address, division_code FROM register"
+    ).to_pandas()
     linker = NameLinker().fit(register)
     by_code = f"""SELECT DISTINCT c.record_id, k.business_id FROM complaint_rows c JOIN register_keys k ON k.kind = 'uscc' AND k.key = c.respondent_uscc
   WHERE c.known_at < {bound}"""
-    parts = [duck.query(f"SELECT record_id, min(business_id) AS business_id, 'uscc' AS how, 1.0 AS score FROM ({by_code}) GROUP BY record_id HAVING count(*) = 1 ORDER BY record_id")]
+    parts = [
+        duck.query(
+            f"SELECT record_id, min(business_id) AS business_id, 'uscc' AS how, 1.0 AS score FROM ({by_code}) GROUP BY record_id HAVING count(*) = 1 ORDER BY record_id"
+        )
+    ]
     rest = f"""SELECT c.record_id, concat_ws(' ', c.title, c.text) AS text, coalesce(c.respondent_name, q.respondent) AS mention,
     concat_ws(' ', c.place_text, c.respondent_address) AS place, c.division_code AS district
   FROM complaint_rows c JOIN readings q USING (record_id) WHERE c.known_at < {bound} AND c.record_id NOT IN (SELECT record_id FROM ({by_code}))
   QUALIFY row_number() OVER (PARTITION BY c.record_id ORDER BY c.known_at DESC, c.import_no DESC, c.source_row DESC) = 1 ORDER BY c.record_id"""
     for batch in duck.batches(rest):
-        linked = linker.link(batch.column("text"), mentions=batch.column("mention"), places=batch.column("place"), districts=batch.column("district"))
+        linked = linker.link(
+            batch.column("text"), mentions=batch.column("mention"), places=batch.column("place"), districts=batch.column("district")
+        )
         found = pa.array(linked["business"].to_numpy() != "")
-        table = pa.table({
-            "record_id": batch.column("record_id"),
-            "business_id": pa.array(linked["business"], pa.string()),
-            "how": pa.array(["name"] * len(linked), pa.string()),
-            "score": pa.array(linked["score"], pa.float64()),
-        })
+        table = pa.table(
+            {
+                "record_id": batch.column("record_id"),
+                "business_id": pa.array(linked["business"], pa.string()),
+                "how": pa.array(["name"] * len(linked), pa.string()),
+                "score": pa.array(linked["score"], pa.float64()),
+            }
+        )
         parts.append(table.filter(pc.fill_null(found, False)))
     links: pa.Table = pa.concat_tables([p.cast(LINK_SCHEMA) for p in parts])
     return links.sort_by("record_id")

@@ -140,9 +140,7 @@ def _read(stem: str, raw: bytes | None, mistakes: list[str]) -> Any:
     return None
 
 
-def _cross_check(
-    taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile, routing: Routing, checklists: Checklist
-) -> Iterator[str]:
+def _cross_check(taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile, routing: Routing, checklists: Checklist) -> Iterator[str]:
     categories = {c.code for c in taxonomy.categories}
     tactics = {t.code for t in taxonomy.tactics}
     stages = {s.code for s in taxonomy.stages}
@@ -181,7 +179,9 @@ def _unique(place: str, codes: Iterable[str]) -> Iterator[str]:
 
 def _patterns(lexicon: Lexicon) -> Iterator[str]:
     groups: dict[str, list[str]] = {f"tactics.{k}": v for k, v in lexicon.tactics.items()}
-    groups |= {f"tactic_blockers.{k}": v for k, v in lexicon.tactic_blockers.items()} | {f"stages.{k}": v for k, v in lexicon.stages.items()}
+    groups |= {f"tactic_blockers.{k}": v for k, v in lexicon.tactic_blockers.items()} | {
+        f"stages.{k}": v for k, v in lexicon.stages.items()
+    }
     groups |= {k: v for k, v in lexicon.model_dump().items() if isinstance(v, list) and k not in ("respondent_suffix", "respondent_stop")}
     for group, patterns in groups.items():
         for pattern in patterns:

@@ -141,7 +141,19 @@ class Feature(_Strict):
     doc: str
     table: str
     agg: Literal[
-        "count", "distinct", "sum", "max", "min", "days_since_last", "days_since_first", "burst", "attribute", "unlicensed", "peer_rate", "linked", "ratio"
+        "count",
+        "distinct",
+        "sum",
+        "max",
+        "min",
+        "days_since_last",
+        "days_since_first",
+        "burst",
+        "attribute",
+        "unlicensed",
+        "peer_rate",
+        "linked",
+        "ratio",
     ]
     column: str = ""
     where: str = ""
@@ -217,7 +229,9 @@ class IndicatorFile(_File):
     grades: dict[Literal["A", "B", "C", "D"], float] = Field(description="Lowest score of each grade.")
     grade_rules: list[GradeRule]
     licence_needs: list[LicenceNeed]
-    peer_prior: Annotated[float, Field(gt=0)] = Field(description="Shape of the gamma prior on a rate relative to peers: pseudo-complaints; 1 makes one complaint twice the peers at most.")
+    peer_prior: Annotated[float, Field(gt=0)] = Field(
+        description="Shape of the gamma prior on a rate relative to peers: pseudo-complaints; 1 makes one complaint twice the peers at most."
+    )
     hub_limit: Annotated[int, Field(gt=1)] = Field(description="A shared address, phone or person with more businesses links none.")
     features: list[Feature]
     indicators: list[Indicator]

@@ -26,7 +26,9 @@ AMOUNT = re.compile(
 )
 """A run that may be an amount; whether it is money is decided by what stands around it."""
 
-_VAGUE = re.compile(r"(?:余|多|来|几|出头|左右|上下|以上|近|约|大概|大约|将近|差不多|至少|起码|足足|整整|合计|共计|共|总计|人民币|罚款|罚没|RMB|rmb|¥|\uffe5)")
+_VAGUE = re.compile(
+    r"(?:余|多|来|几|出头|左右|上下|以上|近|约|大概|大约|将近|差不多|至少|起码|足足|整整|合计|共计|共|总计|人民币|罚款|罚没|RMB|rmb|¥|\uffe5)"
+)
 _MONEY_TAIL = re.compile(r"(?:元整|圆整|元钱|块钱|元|圆|块|整|人民币|RMB|rmb)+$")
 _FEN = re.compile(r"(?P<jiao>[\d一二三四五六七八九壹贰叁肆伍陆柒捌玖])[角毛](?P<fen>[\d一二三四五六七八九壹贰叁肆伍陆柒捌玖])?分?$")
 
@@ -72,26 +74,24 @@ def _number(text: str) -> float | None:
     pending: float | None = None
     last_unit = 1.0
     seen_zero = False
-    for token in re.findall(r"\d+(?:\.\d+)?|.", text):
-        if token[0].isdigit() and token[0].isascii():
-            pending = float(token)
-        elif token in _CN:
-            digit = float(_CN[token])
+    for part in re.findall(r"\d+(?:\.\d+)?|.", text):
+        if part[0].isdigit() and part[0].isascii():
+            pending = float(part)
+        elif part in _CN:
+            digit = float(_CN[part])
             # 三四千: the first of two neighbours is the floor; 零 marks a skipped place, 三零五 is read digit by digit
-            if pending is not None and not seen_zero:
-                pending = pending if digit == pending + 1 else pending * 10 + digit
-            else:
-                pending = digit
-            seen_zero = token in "零〇" and pending == 0
+            joined = pending is not None and not seen_zero
+            pending = digit if not joined or pending is None else pending if digit == pending + 1 else pending * 10 + digit
+            seen_zero = part in "零〇" and pending == 0
             if seen_zero:
                 pending, last_unit = None, 10.0
-        elif token in _UNIT:
-            section += (1.0 if pending is None else pending) * _UNIT[token]
-            last_unit, pending, seen_zero = float(_UNIT[token]), None, False
-        elif token in _BIG:
+        elif part in _UNIT:
+            section += (1.0 if pending is None else pending) * _UNIT[part]
+            last_unit, pending, seen_zero = float(_UNIT[part]), None, False
+        elif part in _BIG:
             section = 1.0 if pending is None and not section else section + (pending or 0.0)
-            total = (total + section) * _BIG[token] if _BIG[token] > 10_000 else total + section * _BIG[token]
-            last_unit, pending, section, seen_zero = float(_BIG[token]), None, 0.0, False
+            total = (total + section) * _BIG[part] if _BIG[part] > 10_000 else total + section * _BIG[part]
+            last_unit, pending, section, seen_zero = float(_BIG[part]), None, 0.0, False
         else:
             return None
     if pending is not None:  # 六万五 = 65,000; 一千二 = 1,200; 三百零五 = 305

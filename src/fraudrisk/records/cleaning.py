@@ -211,7 +211,16 @@ class Cleaner:
         cells = pc.replace_substring_regex(cells, r"^(\d+)\.0+$", r"\1")
         damaged = pc.fill_null(pc.match_substring_regex(cells, r"^\d(?:\.\d+)?[eE]\+\d+$"), False).to_numpy(zero_copy_only=False)
         for row in np.flatnonzero(damaged):
-            faults.append(self._fault(int(row), column, cells[int(row)].as_py(), "a number that Excel has rounded", "format the column as text and export again", "cell"))
+            faults.append(
+                self._fault(
+                    int(row),
+                    column,
+                    cells[int(row)].as_py(),
+                    "a number that Excel has rounded",
+                    "format the column as text and export again",
+                    "cell",
+                )
+            )
         return pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), cells) if damaged.any() else cells
 
     def _text(self, column: Column, cells: pa.Array, faults: list[Fault]) -> pa.Array:
@@ -219,7 +228,9 @@ class Cleaner:
         cells = _map_where(cells, HAS_PERSONAL, mask_text if column.free_text else mask_numbers)
         too_long = pc.fill_null(pc.greater(pc.utf8_length(cells), self.max_chars), False).to_numpy(zero_copy_only=False)
         for row in np.flatnonzero(too_long):
-            faults.append(self._fault(int(row), column, "", f"longer than {self.max_chars} characters, cut", "raise max_cell_chars", "repair"))
+            faults.append(
+                self._fault(int(row), column, "", f"longer than {self.max_chars} characters, cut", "raise max_cell_chars", "repair")
+            )
         cells = pc.utf8_slice_codeunits(cells, 0, self.max_chars) if too_long.any() else cells
         return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
 
@@ -297,7 +308,9 @@ class Cleaner:
         nothing = pa.nulls(n, pa.string())
         uscc = columns.get("uscc", nothing)
         sound = pc.fill_null(pc.not_equal(columns.get("uscc_state", nothing), "malformed"), False)
-        ids = pc.coalesce(pc.if_else(sound, uscc, pa.scalar(None, pa.string())), columns.get("entity_id", nothing), columns.get("reg_no", nothing))
+        ids = pc.coalesce(
+            pc.if_else(sound, uscc, pa.scalar(None, pa.string())), columns.get("entity_id", nothing), columns.get("reg_no", nothing)
+        )
         if not ids.null_count:
             return ids
         blank = pc.is_null(ids)
@@ -320,7 +333,8 @@ class Cleaner:
         import pandas as pd
 
         frame = pd.DataFrame({name: _hashable(array) for name, array in columns.items() if name not in ("record_id", "business_id")})
-        return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+        hashes: np.ndarray = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+        return hashes
 
     def _fault(self, row: int, column: Column, value: str, reason: str, mend: str, level: str) -> Fault:
         shown = mask_text(value)[:60] if not column.personal else ""
@@ -330,7 +344,8 @@ class Cleaner:
 def _hashable(array: pa.Array) -> np.ndarray:
     if pa.types.is_list(array.type):
         return np.array([";".join(v) if v else "" for v in array.to_pylist()], dtype=object)
-    return array.to_numpy(zero_copy_only=False)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
+    return values
 
 
 def _day(value: dt.date) -> dt.date:

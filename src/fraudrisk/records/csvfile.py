@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -69,10 +70,14 @@ def _chunks(path: Path, encoding: str, delimiter: str, headers: list[str], batch
         row += table.num_rows
 
 
-def _arrow_batches(path: Path, encoding: str, delimiter: str, names: list[str], handler: Callable[[pv.InvalidRow], str]) -> Iterator[pa.Table]:
+def _arrow_batches(
+    path: Path, encoding: str, delimiter: str, names: list[str], handler: Callable[[pv.InvalidRow], str]
+) -> Iterator[pa.Table]:
     reader = pv.open_csv(
         path,
-        read_options=pv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK, encoding="utf-8" if encoding.startswith("utf-8") else encoding),
+        read_options=pv.ReadOptions(
+            column_names=names, skip_rows=1, block_size=_BLOCK, encoding="utf-8" if encoding.startswith("utf-8") else encoding
+        ),
         parse_options=pv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=handler),
         convert_options=pv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]),
     )
@@ -89,7 +94,7 @@ def _has_lone_quote(path: Path, encoding: str) -> bool:
 
 
 def _row_by_row(path: Path, encoding: str, delimiter: str, headers: list[str], batch_rows: int, rejected: list[Fault]) -> Iterator[Chunk]:
-    quoting = csv.QUOTE_NONE if _has_lone_quote(path, encoding) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if _has_lone_quote(path, encoding) else csv.QUOTE_MINIMAL
     width = len(headers)
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -103,7 +108,9 @@ def _row_by_row(path: Path, encoding: str, delimiter: str, headers: list[str], b
             mended = fields if len(fields) == width else _mend(fields, headers, delimiter)
             if mended is None:
                 reason = f"{len(fields)} fields where the header has {width}"
-                rejected.append(Fault(path.name, number, "", delimiter.join(fields)[:60], reason, "put quotation marks around text that holds a comma"))
+                rejected.append(
+                    Fault(path.name, number, "", delimiter.join(fields)[:60], reason, "put quotation marks around text that holds a comma")
+                )
                 continue
             rows.append(mended)
             numbers.append(number)

@@ -38,7 +38,9 @@ def read_database(url: str, query: str | None) -> tuple[str, pa.Table]:
             rows = [tuple(None if v is None else str(v) for v in row) for row in result]
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(f"the database cannot be read: {reason}", where=_shown(url), mend="check the address, the driver and the table") from error
+        raise InputError(
+            f"the database cannot be read: {reason}", where=_shown(url), mend="check the address, the driver and the table"
+        ) from error
     columns = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(headers))]
     return (query if not is_select else "query", pa.table(columns, names=[str(h) for h in headers]))
 

@@ -126,7 +126,10 @@ def _as_text(column: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_string(kind):
         text = column
     elif pa.types.is_floating(kind):
-        text = pa.array([None if v is None else (str(int(v)) if v == v and abs(v) < 1e22 and v == int(v) else repr(v)) for v in column.to_pylist()], pa.string())
+        text = pa.array(
+            [None if v is None else (str(int(v)) if v == v and abs(v) < 1e22 and v == int(v) else repr(v)) for v in column.to_pylist()],
+            pa.string(),
+        )
     elif pa.types.is_nested(kind):
         text = pa.array([None if v is None else _flat(v) for v in column.to_pylist()], pa.string())
     elif pa.types.is_null(kind):
@@ -261,7 +264,11 @@ def detect_encoding(path: Path) -> str:
         if other is None:
             return "gb18030"
     nearest, row = max((place, "UTF-8"), (other, "GB18030"))
-    raise InputError(f"the file is neither UTF-8 nor GB18030 (as {row} it breaks in row {nearest})", where=f"{path.name}, row {nearest}", mend="save it as UTF-8")
+    raise InputError(
+        f"the file is neither UTF-8 nor GB18030 (as {row} it breaks in row {nearest})",
+        where=f"{path.name}, row {nearest}",
+        mend="save it as UTF-8",
+    )
 
 
 def _first_fault(path: Path, encoding: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,9 @@ def read_sheet(path: Path, sheet: str | None) -> tuple[list[str], list[list[str 
     except InputError:
         raise
     except Exception as error:  # calamine raises its own types for every kind of damage
-        raise InputError("the workbook is truncated, damaged or protected", where=path.name, mend="open it, save it as .xlsx and try again") from error
+        raise InputError(
+            "the workbook is truncated, damaged or protected", where=path.name, mend="open it, save it as .xlsx and try again"
+        ) from error
     for _, grid in grids:
         if len(grid) > 1:
             return _split(grid, path.name)

@@ -116,7 +116,20 @@ BUSINESS = Table(
         ENTITY,
         USCC,
         _c("reg_no", "注册号", "id", "REGNO", "regNum", "工商注册号"),
-        _c("name", "企业名称", "text", "comp_nm", "entName", "ENTNAME", "business_name", "名称", "主体名称", "市场主体名称", "单位名称", "字号名称"),
+        _c(
+            "name",
+            "企业名称",
+            "text",
+            "comp_nm",
+            "entName",
+            "ENTNAME",
+            "business_name",
+            "名称",
+            "主体名称",
+            "市场主体名称",
+            "单位名称",
+            "字号名称",
+        ),
         _c("former_names", "曾用名", "list", "historyNames", "history_names", "former_name", "原名称", by="approve_date", undated=True),
         _c("entity_type", "企业类型", "text", "comp_type", "entType", "主体类型", "市场主体类型"),
         _c("status", "登记状态", "enum", "reg_state", "entStatus", "经营状态", "企业状态", by="approve_date", undated=True),
@@ -427,7 +440,19 @@ def get_table(name: str) -> Table:
     raise NotFoundError(f"there is no table '{name}'", mend="use one of " + ", ".join(f"{t.name} ({t.zh})" for t in TABLES.values()))
 
 
-_READ = ("category", "confidence", "secondary", "tactics", "stage", "elderly", "read_amount", "amount_added", "promised_return", "professional_claim", "person_key")
+_READ = (
+    "category",
+    "confidence",
+    "secondary",
+    "tactics",
+    "stage",
+    "elderly",
+    "read_amount",
+    "amount_added",
+    "promised_return",
+    "professional_claim",
+    "person_key",
+)
 """What reading a complaint adds to it (see :mod:`fraudrisk.complaints`)."""
 
 _DERIVED = ("business_id", "happened_on", "age_days")

@@ -45,11 +45,11 @@ def check_uscc(cell: str) -> CheckedUscc:
 
     Examples
     --------
-    >>> check_uscc("91110000600037341l")
-    CheckedUscc(code='91110000600037341L', state='ok', repaired=True)
-    >>> check_uscc("9111000060OO37341L").state, check_uscc("91350203M0001QAY9B").state
+    >>> check_uscc("91330299ma0501201h")
+    CheckedUscc(code='91330299MA0501201H', state='ok', repaired=True)
+    >>> check_uscc("9133O299MAO5O12O1H").state, check_uscc("91350299M000ABCD9B").state
     ('ok', 'pilot_exception')
-    >>> check_uscc("91110000600037341A").state, check_uscc("330299000012345").state
+    >>> check_uscc("91330299MA0501201A").state, check_uscc("330299000012345").state
     ('bad_check', 'malformed')
     """
     raw = cell.strip()

@@ -12,25 +12,64 @@ from collections.abc import Callable
 
 from fraudrisk.records.amounts import parse_amount
 
-__all__ = ["NULLS", "PARSERS", "is_null", "parse_bool", "parse_date", "parse_datetime", "parse_float", "parse_int", "parse_list", "parse_wan"]
+__all__ = [
+    "NULLS",
+    "PARSERS",
+    "is_null",
+    "parse_bool",
+    "parse_date",
+    "parse_datetime",
+    "parse_float",
+    "parse_int",
+    "parse_list",
+    "parse_wan",
+]
 
-NULLS = frozenset({"", "\\n", "null", "none", "nan", "nat", "n/a", "na", "#n/a", "无", "暂无", "空", "未填", "不详", "/", "\\", "-", "--", "—", "——", "...", "?", "0000-00-00"})
+NULLS = frozenset(
+    {
+        "",
+        "\\n",
+        "null",
+        "none",
+        "nan",
+        "nat",
+        "n/a",
+        "na",
+        "#n/a",
+        "无",
+        "暂无",
+        "空",
+        "未填",
+        "不详",
+        "/",
+        "\\",
+        "-",
+        "--",
+        "—",
+        "——",
+        "...",
+        "?",
+        "0000-00-00",
+    }
+)
 """Spellings of missing, lower-cased (DOMAIN §2.10)."""
 
 _LONG_TERM = {(9999, 9, 9), (9999, 12, 31), (2099, 12, 31)}  # "no end"; a date column reads it as missing
 _FILLER = {(1900, 1, 1), (1900, 1, 0), (1, 1, 1)}
 _CHINA = dt.timezone(dt.timedelta(hours=8))
-_EXCEL_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001  (a calendar day, no zone)
-_YMD = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?)?月?(?:[T\s]*(\d{1,2})\s*[:时]\s*(\d{1,2})(?:\s*[:分]\s*(\d{1,2})(?:\.\d+)?)?\s*秒?分?)?(?:\s*[+-]\d{2}:?\d{2}|Z)?")
+_EXCEL_EPOCH = dt.datetime(1899, 12, 30)
+_YMD = re.compile(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?)?月?(?:[T\s]*(\d{1,2})\s*[:时]\s*(\d{1,2})(?:\s*[:分]\s*(\d{1,2})(?:\.\d+)?)?\s*秒?分?)?(?:\s*[+-]\d{2}:?\d{2}|Z)?"
+)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?")
 
 
 def is_null(cell: str) -> bool:
-    """Whether a cell means missing, masked-out cells (only stars) included.
+    r"""Whether a cell means missing, masked-out cells (only stars) included.
 
     Examples
     --------
-    >>> [is_null(c) for c in ("暂无", "*****", r"\\N", "0")]
+    >>> [is_null(c) for c in ("暂无", "*****", r"\N", "0")]
     [True, True, True, False]
     """
     return cell.strip().lower() in NULLS or (bool(cell) and not cell.strip("* "))
@@ -65,7 +104,7 @@ def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int
     if (year, month, day) in _LONG_TERM or (year, month, day) in _FILLER or year in (0, 9999):
         return None
     try:
-        return dt.datetime(year, month, day, hour % 24, minute, second)  # noqa: DTZ001
+        return dt.datetime(year, month, day, hour % 24, minute, second)
     except ValueError as error:
         raise ValueError("no such day; write it as 2026-11-24") from error
 

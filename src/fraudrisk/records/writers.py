@@ -42,7 +42,9 @@ class RowWriter:
     def __enter__(self) -> RowWriter:
         self._part = self._stack.enter_context(atomic_path(self.path))
         if self.kind in (".csv", ".jsonl"):
-            self._stream = self._stack.enter_context(self._part.open("w", encoding="utf-8-sig" if self.kind == ".csv" else "utf-8", newline=""))
+            self._stream = self._stack.enter_context(
+                self._part.open("w", encoding="utf-8-sig" if self.kind == ".csv" else "utf-8", newline="")
+            )
         if self.kind == ".csv":
             self._csv = csv.writer(self._stream)
             self._csv.writerow(self.columns)

@@ -43,8 +43,9 @@ def explain(pack: Pack, features: pd.DataFrame) -> Explained:
     rows = []
     for indicator in pack.indicators.indicators:
         points = contributions[indicator.id]
+        known = indexed[indicator.feature].to_dict() if indicator.feature in indexed else {}
         for business, value in points[points != 0].items():
-            sentence = indicator.reason.format(value=float(indexed.at[business, indicator.feature]))
+            sentence = indicator.reason.format(value=known[business])
             rows.append((business, indicator.id, indicator.index, indicator.feature, sentence, value))
     bound = contributions[BOUND]
     rows += [(b, BOUND, "", "", "分值限于0至100", v) for b, v in bound[bound != 0].items()]

@@ -42,8 +42,8 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
     >>> features = pd.DataFrame({"lost_contact": [1.0, 0.0], "serious_in_force": [1.0, None]}, index=["a", "b"])
     >>> card.assess(features)[["score", "grade"]].to_dict("list")
     {'score': [22.0, 0.0], 'grade': ['B', 'A']}
-    >>> card.contributions(features).loc["a"].sum() == 22.0
-    True
+    >>> float(card.contributions(features).loc["a"].sum())
+    22.0
     """
 
     def __init__(self, pack: str | Path | Pack = "elder_fraud") -> None:
@@ -57,14 +57,14 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
         """Columns of :meth:`assess`, in order."""
         return ["score", "grade", *self._checked().indicators.indices]
 
-    def fit(self, X: Any = None, y: Any = None) -> Scorecard:  # noqa: N803
+    def fit(self, X: Any = None, y: Any = None) -> Scorecard:
         """Nothing to learn: the points stand in the pack."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def assess(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
+    def assess(self, X: pd.DataFrame) -> pd.DataFrame:
         """Score, grade and the points of each index.
 
         Parameters
@@ -86,7 +86,7 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
 
         return pd.DataFrame(self.score_arrays(_arrays(X), len(X)), index=X.index)
 
-    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Points of every indicator, and the bound; a row sums to its score."""
         import pandas as pd
 

@@ -55,6 +55,11 @@ def score_batches(model: Scorer, batches: Iterable[pa.RecordBatch], *, key: str 
 
 
 def _numbers(column: pa.Array, name: str) -> Any:
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type) or pa.types.is_null(column.type)):
+    if not (
+        pa.types.is_floating(column.type)
+        or pa.types.is_integer(column.type)
+        or pa.types.is_boolean(column.type)
+        or pa.types.is_null(column.type)
+    ):
         raise InputError("a feature is no number", where=f"column {name}, type {column.type}")
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
