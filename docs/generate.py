@@ -13,7 +13,12 @@ DOCS = Path(__file__).parent
 
 
 def settings() -> str:
-    lines = ["# Settings", "", "In the workspace's `fraudrisk.toml`, or in the environment as `FRAUDRISK_<NAME>`, which wins. Generated from `fraudrisk.config`.", ""]
+    lines = [
+        "# Settings",
+        "",
+        "In the workspace's `fraudrisk.toml`, or in the environment as `FRAUDRISK_<NAME>`, which wins. Generated from `fraudrisk.config`.",
+        "",
+    ]
     lines += ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "environment only" if name == "hash_key" else f"`{field.default}`"
@@ -23,14 +28,27 @@ def settings() -> str:
 
 def catalogue() -> str:
     pack = load_pack()
-    lines = ["# Features and indicators", "", f"Pack {pack.version}. Generated from `packs/elder_fraud/indicators.yaml`; a table that was not loaded makes its features missing, and missing adds nothing.", ""]
+    lines = [
+        "# Features and indicators",
+        "",
+        f"Pack {pack.version}. Generated from `packs/elder_fraud/indicators.yaml`; a table that was not loaded makes its features missing, and missing adds nothing.",
+        "",
+    ]
     lines += ["| feature | what it is | table | how | window (days) | unit | direction |", "|---|---|---|---|---|---|---|"]
     for f in pack.features:
-        lines.append(f"| `{f.name}` | {f.doc} | {f.table} | {f.agg} | {f.window or ''} | {f.unit} | {'+0-'[f.direction % 3] if f.direction else ''} |".replace("| 0 |", "|  |"))
+        lines.append(
+            f"| `{f.name}` | {f.doc} | {f.table} | {f.agg} | {f.window or ''} | {f.unit} | {'+0-'[f.direction % 3] if f.direction else ''} |".replace(
+                "| 0 |", "|  |"
+            )
+        )
     lines += ["", "| id | index | indicator | feature | points | expires | counter-evidence |", "|---|---|---|---|---|---|---|"]
     for i in pack.indicators.indicators:
         p = i.points
-        points = ", ".join(f"{v:g} from {t:g}" for t, v in p.steps) if p.kind == "steps" else f"{p.per:g} × {'log10(1+value)' if p.kind == 'log10' else 'value'}, at most {p.max:g}"
+        points = (
+            ", ".join(f"{v:g} from {t:g}" for t, v in p.steps)
+            if p.kind == "steps"
+            else f"{p.per:g} × {'log10(1+value)' if p.kind == 'log10' else 'value'}, at most {p.max:g}"
+        )
         lines.append(f"| {i.id} | {i.index} | {i.label} | `{i.feature}` | {points} | {i.expires} | {i.counter} |")
     return "\n".join([*lines, ""])
 
@@ -43,11 +61,22 @@ def picture() -> str:
     with tempfile.TemporaryDirectory() as folder:
         run_demo(Path(folder), businesses=20_000, seed=7, capacity=50, tell=lambda *_: None)
         clues = Workspace(Path(folder) / "office").result().clues().head(6).astype(object).to_dict("records")
-    columns = [("线索编号", 170), ("风险等级", 60), ("评分", 50), ("企业/项目名称", 210), ("涉诈类别", 170), ("主要理由", 400), ("建议责任单位", 110), ("紧急程度", 80)]
+    columns = [
+        ("线索编号", 170),
+        ("风险等级", 60),
+        ("评分", 50),
+        ("企业/项目名称", 210),
+        ("涉诈类别", 170),
+        ("主要理由", 400),
+        ("建议责任单位", 110),
+        ("紧急程度", 80),
+    ]
     colours = {"D": "#F4B6B6", "C": "#F9D9A8", "B": "#FFF3B0", "A": "#DDEEDD"}
     width, x, parts = sum(w for _, w in columns), 0, []
     for name, w in columns:
-        parts.append(f'<rect x="{x}" y="26" width="{w}" height="26" fill="#D9E2EC" stroke="#8895a7"/><text x="{x + 6}" y="44" font-weight="bold">{name}</text>')
+        parts.append(
+            f'<rect x="{x}" y="26" width="{w}" height="26" fill="#D9E2EC" stroke="#8895a7"/><text x="{x + 6}" y="44" font-weight="bold">{name}</text>'
+        )
         x += w
     y = 52
     for clue in clues:

@@ -22,7 +22,10 @@ def test_the_shipped_pack_is_complete(pack: Pack) -> None:
 
 
 def test_the_notice_is_the_fixed_one(pack: Pack) -> None:
-    assert pack.notice == "本评分仅为线索研判参考\uff0c不构成违法事实认定\uff0c不得作为行政处罚、信用惩戒或公开曝光的依据\uff1b须经执法人员依法核查。"
+    assert (
+        pack.notice
+        == "本评分仅为线索研判参考\uff0c不构成违法事实认定\uff0c不得作为行政处罚、信用惩戒或公开曝光的依据\uff1b须经执法人员依法核查。"
+    )
 
 
 def test_every_indicator_says_what_would_weaken_it_and_when_it_expires(pack: Pack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -118,3 +119,23 @@ def test_random_bytes_never_crash(tmp_path_factory: pytest.TempPathFactory, raw:
     except InputError:
         return
     assert report.balanced
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif("FRAUDRISK_TEST_POSTGRES" not in os.environ, reason="set FRAUDRISK_TEST_POSTGRES to a server's URL")
+def test_postgresql() -> None:
+    url = os.environ["FRAUDRISK_TEST_POSTGRES"]
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS fr_penalty"))
+        connection.execute(sa.text("CREATE TABLE fr_penalty (决定书文号 TEXT, 当事人 TEXT, 罚款 NUMERIC, 决定日期 DATE)"))
+        connection.execute(
+            sa.text("INSERT INTO fr_penalty VALUES ('甬罚1', '甲馆', 2000.5, '2026-01-02'), ('甬罚2', '乙馆', NULL, '2026-02-03')")
+        )
+    frame = read_table(url, "penalty", query="SELECT * FROM fr_penalty ORDER BY 1", today=TODAY)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE fr_penalty"))
+    engine.dispose()
+    assert frame["fine_yuan"].tolist()[0] == 2000.5
+    assert frame["decided_on"].tolist() == [dt.date(2026, 1, 2), dt.date(2026, 2, 3)]
+    assert frame.attrs["report"].balanced
