@@ -13,6 +13,7 @@ DOCS = Path(__file__).parent
 
 
 def settings() -> str:
+    """Every setting, its default and meaning."""
     lines = [
         "# Settings",
         "",
@@ -27,6 +28,7 @@ def settings() -> str:
 
 
 def catalogue() -> str:
+    """Every feature and indicator of the shipped pack."""
     pack = load_pack()
     lines = [
         "# Features and indicators",

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Sheets", "write_workbook"]
 
 _WIDTHS = {
-    "序号": 5, "线索编号": 20, "风险等级": 8, "评分": 7, "企业/项目名称": 26, "统一社会信用代码": 21, "经营地址": 26, "涉诈类别": 16, "主要手法": 24,
-    "主要理由": 46, "建议责任单位": 12, "建议核查方式": 8, "紧急程度": 10, "涉及投诉件数/人数": 12, "文本提及金额(元)": 14, "首次反映日期": 12,
-    "最近反映日期": 12, "街道/社区/网格": 14, "关联主体数": 8, "近三年处罚/异常": 12, "上次检查日期/本年次数": 18, "建议单位理由": 36, "配合单位": 18,
-    "摘录": 50, "反证": 30, "提示": 36, "行业": 18, "区划": 12, "字段": 22, "说明": 90, "项目": 22, "内容": 90, "理由": 44,
+    "序号": 4, "线索编号": 20, "风险等级": 5, "评分": 6, "企业/项目名称": 20, "统一社会信用代码": 20, "经营地址": 20, "涉诈类别": 12, "主要手法": 18,
+    "主要理由": 40, "建议责任单位": 10, "建议核查方式": 6, "紧急程度": 9, "涉及投诉件数/人数": 10, "文本提及金额(元)": 12, "首次反映日期": 11,
+    "最近反映日期": 11, "街道/社区/网格": 13, "关联主体数": 7, "近三年处罚/异常": 10, "上次检查日期/本年次数": 16, "建议单位理由": 36, "配合单位": 18,
+    "摘录": 50, "反证": 30, "提示": 36, "行业": 18, "区划": 12, "字段": 22, "说明": 90, "项目": 22, "内容": 90, "理由": 44, "记录编号": 20, "指标": 6,
+    "加分": 6, "来源": 9, "日期": 11,
 }  # fmt: skip
+_OTHER_WIDTH = 12
+_PRINTED = 12
+"""Columns A to L of the list are what one carries: they fill a landscape A4; the rest is for the screen."""
+_LINE = 13.5
+"""Height of a line in points."""
 _TEXT = {"线索编号", "统一社会信用代码", "记录编号", "街道/社区/网格", "区划"}
 _DATES = {"首次反映日期", "最近反映日期", "日期", "转办日期", "办理期限", "反馈举报人日期"}
 _MONEY = {"文本提及金额(元)"}
@@ -70,6 +76,7 @@ def write_workbook(sheets: Sheets, path: Path, pack: Pack, *, footer: str, sheet
         shown = sheets.clues.head(sheet_rows)
         more = len(sheets.clues) - len(shown)
         listed = writer.sheet("线索清单", shown, note=f"另有{more}条见同名CSV文件" if more else "", freeze=5)
+        listed.print_area(0, 0, 1 + len(shown), _PRINTED - 1)
         _for_hand(listed, list(shown.columns), len(shown), pack)
         writer.sheet("分行业覆盖", sheets.coverage)
         writer.sheet("证据摘录", sheets.evidence)
@@ -96,9 +103,11 @@ class _Writer:
         columns = list(frame.columns)
         for position, column in enumerate(columns):
             sheet.write_string(1, position, column, self.head)
-            sheet.set_column(position, position, _WIDTHS.get(column, 12))
-            values = frame[column].tolist()
-            for row, value in enumerate(values, 2):
+            sheet.set_column(position, position, _WIDTHS.get(column, _OTHER_WIDTH))
+        sheet.set_row(1, 2 * _LINE)
+        for row, values in enumerate(frame.itertuples(index=False), 2):
+            sheet.set_row(row, _LINE * max(_lines(c, v) for c, v in zip(columns, values, strict=True)))
+            for position, (column, value) in enumerate(zip(columns, values, strict=True)):
                 self._cell(sheet, row, position, column, value)
         sheet.freeze_panes(2, freeze)
         if len(frame):
@@ -126,6 +135,14 @@ class _Writer:
             sheet.write_number(row, column, value, self.money if name in _MONEY else self.plain)
         else:
             sheet.write_string(row, column, safe_text(str(value))[:32_000], self.text if name in _TEXT else self.plain)
+
+
+def _lines(column: str, value: Any) -> int:
+    """Lines a cell takes when wrapped: Chinese characters are two wide. Spreadsheets do not all work this out by themselves."""
+    if not isinstance(value, str):
+        return 1
+    width = _WIDTHS.get(column, _OTHER_WIDTH)
+    return min(sum(-(-sum(2 if c > "\u2e80" else 1 for c in line) // width) or 1 for line in value.split("\n")), 30)
 
 
 def safe_text(value: str) -> str:
