@@ -68,7 +68,7 @@ def explain_business(workspace: Workspace, wanted: str, as_of: dt.date | None = 
         if counter:
             lines.append(f"      可能的反证:{counter}")
     if explained.reasons.empty:
-        lines.append("没有加分或减分的理由;缺失的数据不加分,没有线索不等于没有风险")
+        lines.append("没有加分或减分的理由；缺失的数据不加分，没有线索不等于没有风险")
     return "\n".join([*lines, "", pack.notice])
 
 

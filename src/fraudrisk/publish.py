@@ -185,7 +185,7 @@ def _cover(manifest: dict[str, Any], workspace: Workspace, as_of: dt.date) -> pd
         rows.append(
             (
                 f"数据:{_TABLE_NAMES[table]}",
-                f"读入{counts['rows_in']:,}行=采用{counts['rows_kept']:,}行+退回{counts['rows_rejected']:,}行;文件{len(counts['files'])}个",
+                f"读入{counts['rows_in']:,}行=采用{counts['rows_kept']:,}行+退回{counts['rows_rejected']:,}行；文件{len(counts['files'])}个",
             )
         )
     return pd.DataFrame(rows, columns=["项目", "内容"])

@@ -54,5 +54,5 @@ def coverage(scored: pd.DataFrame, listed: set[str], pack: Pack) -> pd.DataFrame
 
 
 def _line(sector: str, district: str, n: float, victims: float, risky: float, listed: float, watch: bool) -> tuple[object, ...]:
-    note = ("辖区无登记主体" if not n else f"{_NOTE}:{int(n)}户未出线索,建议抽样走访") if watch and not listed else None
+    note = ("辖区无登记主体" if not n else f"{_NOTE}:{int(n)}户未出线索，建议抽样走访") if watch and not listed else None
     return sector, district, int(n), int(victims), int(risky), int(listed), note

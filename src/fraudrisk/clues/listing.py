@@ -99,8 +99,8 @@ def _line(
         "街道/社区/网格": row.get("division_code") or row.get("district"),
         "关联主体数": row["related"],
         "近三年处罚/异常": f"{_count(row['penalties'])}/{_count(row['listings'])}",
-        "上次检查日期/本年次数": f"{_day(row['last_visit'])}/{_count(row['visits'])}次",
-        "建议单位理由": owner.reason if category else "尚无涉诈诉求,按登记与监管信息由市场监管先行核实",
+        "上次检查日期/本年次数": f"{_day(row['last_visit'])}/{_count(row['visits'])}",
+        "建议单位理由": owner.reason if category else f"尚无涉诈诉求，按登记与监管信息由{pack.routing.default_owner}先行核实",
         "配合单位": "、".join(owner.also) if category else None,
         "business_id": row["business_id"],
     }
@@ -119,7 +119,7 @@ def _conduct(complaints: pd.DataFrame | None, pack: Pack) -> tuple[str, list[str
 
 
 def _count(value: Any) -> str:
-    return "未载入" if value is None else f"{value:.0f}"
+    return "未载入" if value is None else f"{value:.0f}次"
 
 
 def _day(value: Any) -> str:

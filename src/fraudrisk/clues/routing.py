@@ -35,4 +35,4 @@ def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "") -
             and (not rule.uscc_prefix or any(uscc.startswith(p) for p in rule.uscc_prefix))
         ):
             return Route(rule.owner, tuple(rule.also), rule.reason)
-    return Route(pack.routing.default_owner, (), "无更具体的归口规则,由默认单位受理")
+    return Route(pack.routing.default_owner, (), "无更具体的归口规则，由默认单位受理")
