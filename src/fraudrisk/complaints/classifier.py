@@ -164,6 +164,15 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probability of each class, shape (n_texts, n_classes), columns as in ``classes_``."""
         return special.softmax(self.temperature_ * self._scores(X), axis=1)
 
+    def features(self, X: Sequence[str]) -> sparse.csr_matrix:
+        """Weighted features of some texts, for other models over the same matrix."""
+        check_is_fitted(self, "idf_")
+        return self._weighted(self._counts(as_texts(X)))
+
+    def probabilities(self, features: sparse.csr_matrix) -> Any:
+        """:meth:`predict_proba` of texts whose features are there already."""
+        return special.softmax(self.temperature_ * (features @ self.coef_.T + self.intercept_), axis=1)
+
     def decision_function(self, X: Sequence[str]) -> Any:
         """Signed distance per class; one column's difference where there are two classes."""
         scores = self._scores(X)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fraudrisk.complaints.lexicon import any_of
+from fraudrisk.complaints.lexicon import Span, any_of
 from fraudrisk.packs.loader import Pack
 from fraudrisk.records.amounts import Amount, find_amounts, parse_amount
 
@@ -57,6 +58,7 @@ class FactFinder:
         lexicon = pack.lexicon
         self._stages = [(code, any_of(patterns)) for code, patterns in lexicon.stages.items()]
         self._settled = any_of(lexicon.settled)
+        self._codes = sorted(t.code for t in pack.taxonomy.tactics)
         self._explicit = any_of(lexicon.elderly_explicit)
         self._inferred = any_of(lexicon.elderly_inferred)
         self._return = any_of(lexicon.promised_return)
@@ -102,6 +104,11 @@ class FactFinder:
             if match := pattern.search(text):
                 return Found(code, match.group(), match.start())
         return None
+
+    def flags(self, text: str, spans: Sequence[Span]) -> list[bool]:
+        """What the lexicon saw: one flag per tactic, one per stage, one for settled."""
+        seen = {s.tactic for s in spans}
+        return [*(code in seen for code in self._codes), *(bool(p.search(text)) for _, p in self._stages), bool(self._settled.search(text))]
 
     def amount(self, text: str) -> Found | None:
         """What was paid or lost in total, in yuan: a stated total, else the sum of the payments named."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import numpy as np
 
 from fraudrisk.bundle import load_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier, as_texts
-from fraudrisk.complaints.facts import FactFinder
+from fraudrisk.complaints.facts import FactFinder, Found
 from fraudrisk.complaints.grams import fold_text
 from fraudrisk.complaints.lexicon import Span, TacticFinder
+from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.files import digest_bytes
 from fraudrisk.packs import Pack, load_pack
@@ -45,6 +47,8 @@ class ComplaintReader:
         Whose lexicon finds the tactics.
     model_id : str
         Names the model and the pack: readings with the same id are alike.
+    parts : ReaderParts, optional
+        What the model learned beside the category; without it the pack's patterns and rules do the work.
 
     Examples
     --------
@@ -54,12 +58,14 @@ class ComplaintReader:
     ('EF3', 36000.0)
     """
 
-    def __init__(self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "") -> None:
-        self.classifier, self.pack = classifier, pack
+    def __init__(self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "", parts: ReaderParts | None = None) -> None:
+        self.classifier, self.pack, self.parts = classifier, pack, parts
         self.model_id = digest_bytes(model_id, pack.digest)
         self._facts = FactFinder(pack)
         self._tactics = TacticFinder(pack.lexicon)
         self._fraud = np.isin(classifier.classes_, pack.fraud_categories)
+        self._is_fraud = {str(c): bool(f) for c, f in zip(classifier.classes_, self._fraud, strict=True)}
+        self._threshold = parts.threshold if parts else 0.5
         self._plain = pack.taxonomy.default_category
         # where a fraud complaint names no stage, money is being taken: the stage that must not be missed
         self._usual = max(pack.taxonomy.stages, key=lambda s: s.urgency).code if pack.taxonomy.stages else None
@@ -76,7 +82,8 @@ class ComplaintReader:
         folder = Path(path) if path else default_model()
         meta, arrays = load_bundle(folder, "complaints")
         classifier = classifier_from(meta, arrays)
-        return cls(classifier, pack or load_pack(), digest_bytes(*(f"{k}{v}" for k, v in sorted(meta["files"].items()))))
+        parts = ReaderParts.from_arrays(meta, arrays) if "parts" in meta else None
+        return cls(classifier, pack or load_pack(), digest_bytes(*(f"{k}{v}" for k, v in sorted(meta["files"].items()))), parts)
 
     def read(self, texts: Any, *, titles: Sequence[str | None] | None = None, ids: Sequence[Any] | None = None) -> pd.DataFrame:
         """Read texts, one row each, in order.
@@ -123,52 +130,119 @@ class ComplaintReader:
         folded = [fold_text(t) for t in masked]
         cores = [self._facts.core(t) for t in folded]
         views = [_view(h, f[a:b]) for h, f, (a, b) in zip(heads, folded, cores, strict=True)]
-        probabilities = self.classifier.predict_proba(views) if views else np.empty((0, len(self.classifier.classes_)))
+        if not views:
+            return
+        features = self.classifier.features(views)
+        probabilities = self.classifier.probabilities(features)
+        bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
+        chosen = [self._category(p, view) for p, view in zip(probabilities, views, strict=True)]
+        shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
+        amounts = self._amounts(bodies)
         for i in range(len(texts)):
-            yield self._row(masked[i], folded[i], cores[i], views[i], probabilities[i])
+            category, confidence = chosen[i]
+            body = _Body(masked[i], bodies[i], cores[i][0], views[i])
+            yield self._row(body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i])
 
-    def _row(self, masked: str, folded: str, core: tuple[int, int], view: str, p: Any) -> dict[str, Any]:
+    def _category(self, p: Any, view: str) -> tuple[str, float]:
+        """The most probable category; a fraud one where fraud as a whole is probable enough."""
         classes = self.classifier.classes_
-        place = core[0]
-        text = folded[place : core[1]]
-        best = int(p.argmax())
         if not any(c.isalpha() for c in view):  # nothing to read: emoji, digits, punctuation
-            best, p = (
-                int(np.flatnonzero(classes == self._plain)[0]) if self._plain in classes else best,
-                np.full(len(classes), 1 / len(classes)),
-            )
-        fraud = bool(self._fraud[best])
-        professional = self._facts.professional(text)
-        spans = self._tactics.find(text) if fraud and not professional else []
-        amount = self._facts.amount(folded[place:])
-        stage = self._facts.stage(folded[place:]) if fraud else None
-        promised = self._facts.promised_return(text, float(str(amount.value)) if amount else None) if fraud else None
-        respondent = self._facts.respondent(folded[place:])
+            return self._plain if self._plain in classes else str(classes[p.argmax()]), round(1 / len(classes), 4)
+        if self._fraud.any() and p[self._fraud].sum() >= self._threshold:
+            best = int(np.where(self._fraud, p, -1.0).argmax())
+        elif self._fraud.any() and not self._fraud.all():
+            best = int(np.where(self._fraud, -1.0, p).argmax())
+        else:
+            best = int(p.argmax())
+        return str(classes[best]), round(float(p[best]), 4)
+
+    def _shown(self, features: Any, bodies: list[str], fraud: list[bool]) -> list[tuple[list[Span], str | None]]:
+        """Spans and stage of every text; only fraud is looked into."""
+        out: list[tuple[list[Span], str | None]] = [([], None)] * len(bodies)
+        which = [i for i, is_fraud in enumerate(fraud) if is_fraud]
+        found = {i: self._tactics.find(bodies[i]) for i in which}
+        if self.parts is None:
+            for i in which:
+                stage = self._facts.stage(bodies[i])
+                out[i] = found[i], str(stage.value) if stage else self._usual
+            return out
+        flags = [self._facts.flags(bodies[i], found[i]) for i in which]
+        tactics, stages = self.parts.heads.decide(features[which], flags) if which else ([], [])
+        missing = [[t for t in wanted if t not in {s.tactic for s in found[i]}] for i, wanted in zip(which, tactics, strict=True)]
+        quotes = self.parts.heads.quotes([bodies[i] for i in which], missing, self.classifier.features)
+        for i, wanted, more, stage in zip(which, tactics, quotes, stages, strict=True):
+            spans = [s for s in found[i] if s.tactic in wanted] + more
+            out[i] = sorted(spans, key=lambda s: (s.start, s.end, s.tactic)), stage
+        return out
+
+    def _amounts(self, bodies: list[str]) -> list[Found | None]:
+        if self.parts is None:
+            return [self._facts.amount(b) for b in bodies]
+        return [
+            None if a is None else Found(a.yuan, b[a.start : a.end], a.start)
+            for a, b in zip(self.parts.payments.total(bodies), bodies, strict=True)
+        ]
+
+    def _respondent(self, body: str) -> Found | None:
+        if self.parts is None:
+            return self._facts.respondent(body)
+        place = self.parts.tagger.find(body)
+        return Found(body[slice(*place)], body[slice(*place)], place[0]) if place else None
+
+    def _row(
+        self, body: _Body, category: str, confidence: float, second: str | None, shown: tuple[list[Span], str | None], amount: Found | None
+    ) -> dict[str, Any]:
+        spans, stage = shown
+        fraud = self._is_fraud[category]
+        professional = self._facts.professional(body.text)
+        if professional:
+            spans = []
+        said = self._facts.stage(body.text) if fraud else None
+        paid = float(str(amount.value)) if amount else None
+        promised = self._facts.promised_return(body.text, paid) if fraud else None
         return {
-            "category": str(classes[best]),
-            "confidence": round(float(p[best]), 4),
-            "secondary": self._second(p, best) if fraud else None,
+            "category": category,
+            "confidence": confidence,
+            "secondary": second if fraud else None,
             "tactics": sorted({s.tactic for s in spans}),
-            "stage": stage.value if stage else self._usual if fraud else None,
-            "elderly": self._facts.elderly(view),
-            "amount_yuan": amount.value if amount else None,
-            "respondent": _quote(masked, respondent, place),
-            "evidence": _evidence(spans, masked, place),
+            "stage": stage,
+            "elderly": self._facts.elderly(body.view),
+            "amount_yuan": paid,
+            "respondent": body.quote(self._respondent(body.text)),
+            "evidence": [
+                {"tactic": s.tactic, "quote": body.words(s.start, s.end), "start": body.place + s.start, "end": body.place + s.end}
+                for s in spans
+            ],
             "promised_return": promised.value if promised else None,
             "professional_claim": professional,
-            "text_key": digest_bytes("".join(c for c in folded[core[0] : core[1]] if c.isalnum())),
-            "stage_quote": _quote(masked, stage, place),
-            "amount_quote": _quote(masked, amount, place),
-            "return_quote": _quote(masked, promised, place),
-            "opening": masked[core[0] : core[1]][:40] or None,
-            "masked": masked,
+            "text_key": digest_bytes("".join(c for c in body.text if c.isalnum())),
+            "stage_quote": body.quote(said) if said and said.value == stage else None,
+            "amount_quote": body.quote(amount),
+            "return_quote": body.quote(promised),
+            "opening": body.words(0, 40) or None,
+            "masked": body.masked,
         }
 
-    def _second(self, p: Any, best: int) -> str | None:
-        rest = np.where(self._fraud, p, 0.0)
-        rest[best] = 0.0
+    def _second(self, p: Any, category: str) -> str | None:
+        rest = np.where(self._fraud & (self.classifier.classes_ != category), p, 0.0)
         second = int(rest.argmax())
         return str(self.classifier.classes_[second]) if rest[second] >= _SECONDARY else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A text without its ticket template: folded for matching, masked for quoting; places differ by ``place``."""
+
+    masked: str
+    text: str
+    place: int
+    view: str
+
+    def words(self, start: int, end: int) -> str:
+        return self.masked[self.place + start : self.place + min(end, len(self.text))]
+
+    def quote(self, found: Found | None) -> str | None:
+        return self.words(found.start, found.start + len(found.quote)) if found else None
 
 
 DETAILS = ("promised_return", "professional_claim", "text_key", "stage_quote", "amount_quote", "return_quote", "opening", "masked")
@@ -218,14 +292,3 @@ def _view(title: str, text: str) -> str:
     """What the classifier sees: the title, where it says more than the text, and the text."""
     title = "" if title in ("无", "") or title in text else title
     return f"{title}\n{text}" if title else text
-
-
-def _evidence(spans: list[Span], masked: str, offset: int) -> list[dict[str, Any]]:
-    return [
-        {"tactic": s.tactic, "quote": masked[offset + s.start : offset + s.end], "start": offset + s.start, "end": offset + s.end}
-        for s in spans
-    ]
-
-
-def _quote(masked: str, found: Any, offset: int) -> str | None:
-    return masked[offset + found.start : offset + found.start + len(found.quote)] if found else None

@@ -13,13 +13,18 @@ from fraudrisk.bundle import save_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier
 from fraudrisk.complaints.facts import FactFinder
 from fraudrisk.complaints.grams import fold_text
+from fraudrisk.complaints.heads import TextHeads
+from fraudrisk.complaints.lexicon import TacticFinder
+from fraudrisk.complaints.parts import ReaderParts
+from fraudrisk.complaints.payments import PaymentModel
 from fraudrisk.complaints.reader import _view
+from fraudrisk.complaints.tagger import NameTagger
 from fraudrisk.errors import InputError
 from fraudrisk.packs import load_pack
 from fraudrisk.privacy import mask_text
 from fraudrisk.records.cleaning import clean_text
 
-__all__ = ["load_corpus", "prepare", "save_classifier", "train_classifier"]
+__all__ = ["load_corpus", "prepare", "save_classifier", "train_classifier", "train_parts"]
 
 
 def prepare(texts: Sequence[str], titles: Sequence[str] | None = None) -> list[str]:
@@ -88,7 +93,27 @@ def train_classifier(
     return model, report
 
 
-def save_classifier(model: ComplaintClassifier, folder: Path, report: dict[str, Any], *, data: str, licence: str = "") -> None:
+def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, threshold: float) -> ReaderParts:
+    """Learn tactics, stage, respondents and payments from the corpus, over the features of a fitted classifier."""
+    pack = load_pack()
+    facts, finder = FactFinder(pack), TacticFinder(pack.lexicon)
+    views = prepare([r["text"] for r in rows], [r.get("title") or "" for r in rows])
+    bodies = prepare([r["text"] for r in rows])
+    fraud = [i for i, r in enumerate(rows) if r["label"] in pack.fraud_categories]
+    heads = TextHeads.fit(
+        model.features([views[i] for i in fraud]),
+        [facts.flags(bodies[i], finder.find(bodies[i])) for i in fraud],
+        [{s["tactic"] for s in rows[i]["spans"] if s["tactic"]} for i in fraud],
+        [rows[i]["stage"] for i in fraud],
+        sorted(pack.tactic_labels),
+    )
+    names = [fold_text(mask_text(clean_text(r["respondent"]))) if r["respondent"] else None for r in rows]
+    return ReaderParts(heads, NameTagger.fit(bodies, names), PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows]), threshold)
+
+
+def save_classifier(
+    model: ComplaintClassifier, folder: Path, report: dict[str, Any], *, data: str, licence: str = "", parts: ReaderParts | None = None
+) -> None:
     """Write the model's folder: weights of the columns that were seen, and a card with the per-class figures."""
     seen = np.flatnonzero(model.idf_)
     arrays = {
@@ -106,6 +131,9 @@ def save_classifier(model: ComplaintClassifier, folder: Path, report: dict[str, 
         "data": data,
         "licence": licence,
     }
+    if parts:
+        arrays |= parts.arrays()
+        meta["parts"] = parts.meta()
     save_bundle(folder, meta, arrays, _card(model, report, data, licence))
 
 
