@@ -16,6 +16,7 @@ __all__ = ["HAS_PERSONAL", "KeyedHash", "fold_width", "looks_personal", "mask_na
 
 _FULL = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _FULL |= {0x3000: 0x20, 0xFF20: 0x40, 0xFF0E: 0x2E, 0xFF0F: 0x2F, 0xFF0D: 0x2D, 0xFF3F: 0x5F, 0xFF05: 0x25, 0xFF0B: 0x2B}
+_WIDE = re.compile(f"[{''.join(re.escape(chr(c)) for c in sorted(_FULL))}]")
 _GAP = r"[ \t\u00a0\-—–_.·•*]{0,2}"  # what people put between digits, also to dodge a filter
 _D = r"[0-9〇零一二三四五六七八九幺洞两]"  # a digit as spoken over a hotline: 幺三八…
 _SPOKEN = str.maketrans("〇零洞一幺二两三四五六七八九", "00011223456789"[:14])
@@ -92,6 +93,17 @@ _DWELLINGS_AND_NAMES: tuple[_Rule, ...] = (
     (re.compile(rf"({_NAME_CUE}[:\uff1a是为]?\s?)([{_SURNAMES}])[\u4e00-\u9fa5]{{1,2}}{_NAME_END}"), r"\1\2**"),
 )
 
+_WORDS = (
+    (re.compile(r"单元|住在|家住|住址|我家在"), _DWELLINGS_AND_NAMES[:2]),
+    (re.compile(_NAME_CUE), _DWELLINGS_AND_NAMES[2:]),
+)
+"""Rules by the word without which none of them can match."""
+_NUMBER_HINT = re.compile(
+    r"\d(?:[ \t\u00a0\-—–_.·•*]{0,2}\d){5}|[幺一1][ \-]{0,2}[三四五六七八九3-9](?:[ \t\u00a0\-—–_.·•*]{0,2}[0-9〇零一二三四五六七八九幺洞两]){8}"
+    r"|@|微信|[VvWw][Xx]|weixin|[Qq][Qq]|扣扣|[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z]"
+)
+"""Without a match none of the number rules can match."""
+
 HAS_PERSONAL = (
     r"[0-9][0-9 \t\-—–_.·•*]{5,}[0-9]|[幺一1][三四五六七八九3-9][〇零一二三四五六七八九幺洞两0-9 \-]{7,}|@|微信|[VvWw][Xx]|weixin|[Qq][Qq]|扣扣|单元|住在|家住|住址|我家在"
     r"|[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z]|人|我|姓名|患者|户主|市民|居民|村民|业主|其[母父]"
@@ -123,7 +135,7 @@ def fold_width(text: str) -> str:
     >>> fold_width("\uff11\uff13\uff18\u30001234\uff0c三楼") == "138 1234\uff0c三楼"
     True
     """
-    return text.translate(_FULL)
+    return text.translate(_FULL) if _WIDE.search(text) else text
 
 
 def mask_text(text: str) -> str:
@@ -145,8 +157,10 @@ def mask_text(text: str) -> str:
     '来电人张**,电话138****5678,身份证****************3X'
     """
     masked = mask_numbers(text)
-    for pattern, replacement in _DWELLINGS_AND_NAMES:
-        masked = pattern.sub(replacement, masked)
+    for hint, rules in _WORDS:
+        if hint.search(masked):
+            for pattern, replacement in rules:
+                masked = pattern.sub(replacement, masked)
     return masked
 
 
@@ -159,8 +173,9 @@ def mask_numbers(text: str) -> str:
     '老人王记茶馆138****5678'
     """
     masked = fold_width(text)
-    for pattern, replacement in _NUMBERS:
-        masked = pattern.sub(replacement, masked)
+    if _NUMBER_HINT.search(masked):
+        for pattern, replacement in _NUMBERS:
+            masked = pattern.sub(replacement, masked)
     return masked
 
 

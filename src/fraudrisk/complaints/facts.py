@@ -37,6 +37,10 @@ _CUT = re.compile(
 _RATE = re.compile(r"(?P<n>[\d.]+|[一二两三四五六七八九十]+)\s?(?:%|\uff05|个点|分利|厘|个百分点)")
 
 
+_TAIL = 80
+"""Characters in which a ticket's template tail stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A value and the words that say it."""
@@ -80,7 +84,10 @@ class FactFinder:
                 break
             start = match.end()
         for _ in range(4):
-            cut = min((m.start() for p in self._tails if (m := p.search(text, start, end)) and m.start() > start + 5), default=end)
+            cut = min(
+                (m.start() for p in self._tails if (m := p.search(text, max(start, end - _TAIL), end)) and m.start() > start + 5),
+                default=end,
+            )
             if cut == end:
                 break
             end = cut

@@ -27,13 +27,28 @@ _SALT = {"c": 0x51, "w": 0xA7}
 
 
 @lru_cache(maxsize=1)
-def _simplified() -> dict[int, int]:
-    """Traditional to simplified, character by character, so that places in the text stay the same."""
+def _folded() -> dict[int, int]:
+    """Full width, traditional, upper case: each to its plain character, one by one, so that places in a text stay the same."""
     import opencc
 
     block = [chr(code) for code in range(0x4E00, 0xA000)]
     converted = opencc.OpenCC("t2s").convert("\n".join(block)).split("\n")
-    return {ord(a): ord(b) for a, b in zip(block, converted, strict=True) if a != b and len(b) == 1}
+    plain = {ord(a): ord(b) for a, b in zip(block, converted, strict=True) if a != b and len(b) == 1}
+    for code in (*range(0x3000), *range(0xFF00, 0xFFF0)):
+        char = fold_width(chr(code)).lower()
+        if len(char) == 1 and ord(char) != code:
+            plain[code] = ord(char)
+    return plain
+
+
+@lru_cache(maxsize=1)
+def _table() -> Any:
+    """:func:`_folded` for arrays of code points, digits all alike."""
+    table = np.arange(0x110000, dtype=np.uint32)
+    for code, plain in _folded().items():
+        table[code] = plain
+    table[(table >= ord("0")) & (table <= ord("9"))] = ord("0")
+    return table
 
 
 def fold_text(text: str) -> str:
@@ -44,12 +59,7 @@ def fold_text(text: str) -> str:
     >>> fold_text("養老\uff28\uff25\uff2c\uff2c\uff2f")
     '养老hello'
     """
-    folded = fold_width(text).translate(_simplified())
-    lower = folded.lower()
-    return lower if len(lower) == len(folded) else folded
-
-
-_DIGITS = str.maketrans("123456789", "000000000")
+    return text.translate(_folded())
 
 
 class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -93,10 +103,9 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         scipy.sparse.csr_matrix of float32, shape (n_texts, 2**bits)
         """
-        texts = [fold_text(t).translate(_DIGITS) for t in X]
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        owner = np.repeat(np.arange(len(texts)), lengths)
+        lengths = np.fromiter(map(len, X), np.int64, len(X))
+        codes = _table()[np.frombuffer("".join(X).encode("utf-32-le", "surrogatepass"), np.uint32)].astype(np.uint64)
+        owner = np.repeat(np.arange(len(X), dtype=np.int32), lengths)
         powers, inverse = _powers(len(codes))
         prefix = np.zeros(len(codes) + 1, np.uint64)
         np.cumsum((codes + np.uint64(1)) * powers[:-1], out=prefix[1:])
@@ -107,9 +116,11 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             rows.append(owner[start])
             columns.append(self._hash(prefix, inverse, start, start + size, "c", size))
         if self.words:
-            tokens = [_tokenizer().cut(t) for t in texts]
+            text = codes.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
+            ends = np.cumsum(lengths)
+            tokens = [_tokenizer().cut(text[end - length : end]) for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)]
             self._words(tokens, owner, prefix, inverse, codes, rows, columns)
-        return _counts(np.concatenate(rows), np.concatenate(columns), len(texts), 1 << self.bits)
+        return _counts(np.concatenate(rows), np.concatenate(columns), len(X), 1 << self.bits)
 
     def _words(
         self, tokens: list[list[str]], owner: Any, prefix: Any, inverse: Any, codes: Any, rows: list[Any], columns: list[Any]
@@ -127,7 +138,7 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _hash(self, prefix: Any, inverse: Any, start: Any, end: Any, kind: str, size: int) -> Any:
         run = (prefix[end] - prefix[start]) * inverse[start]
         run = (run ^ np.uint64(_SALT[kind] + size * 0x100)) * _MIX
-        return ((run ^ (run >> np.uint64(29))) * _P) >> np.uint64(64 - self.bits)
+        return (((run ^ (run >> np.uint64(29))) * _P) >> np.uint64(64 - self.bits)).astype(np.int32)
 
 
 @lru_cache(maxsize=1)
@@ -145,6 +156,5 @@ def _powers(n: int) -> tuple[Any, Any]:
 
 
 def _counts(rows: Any, columns: Any, n: int, width: int) -> sparse.csr_matrix:
-    keys, counts = np.unique(rows.astype(np.int64) * width + columns.astype(np.int64), return_counts=True)
-    indptr = np.searchsorted(keys, np.arange(n + 1) * width)
-    return sparse.csr_matrix((counts.astype(np.float32), (keys % width).astype(np.int32), indptr), shape=(n, width))
+    counts: sparse.csr_matrix = sparse.coo_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, width)).tocsr()
+    return counts

@@ -70,7 +70,7 @@ class TextHeads:
             Tactics to learn, in order.
         """
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
-        x = sparse.hstack([features[:, columns], sparse.csr_matrix(np.asarray(flags, np.float32) * _LEXICON)], format="csr")
+        x = sparse.hstack([_project(features, columns), sparse.csr_matrix(np.asarray(flags, np.float32) * _LEXICON)], format="csr")
         gold = np.array([[c in s for c in codes] for s in tactics])
         stage = np.array([s or NONE for s in stages])
         names = sorted(set(stage))
@@ -88,7 +88,9 @@ class TextHeads:
         """Tactics and stage of each text."""
         n = len(self.columns)
         scores = (
-            features[:, self.columns] @ self.weights[:n] + (np.asarray(flags, np.float32) * _LEXICON) @ self.weights[n:] + self.intercept
+            _project(features, self.columns) @ self.weights[:n]
+            + (np.asarray(flags, np.float32) * _LEXICON) @ self.weights[n:]
+            + self.intercept
         )
         shown = scores[:, : len(self.tactics)] > self.threshold
         stage = scores[:, len(self.tactics) :].argmax(axis=1)
@@ -112,7 +114,7 @@ class TextHeads:
         flat = [text[a:b] for text, places in zip(texts, windows, strict=True) for a, b in places]
         if not flat:
             return [[] for _ in texts]
-        scores = np.asarray(weigh(flat)[:, self.columns] @ self.weights[: len(self.columns), : len(self.tactics)])
+        scores = np.asarray(_project(weigh(flat), self.columns) @ self.weights[: len(self.columns), : len(self.tactics)])
         out, at = [], 0
         for text, wanted, places in zip(texts, tactics, windows, strict=True):
             spans = []
@@ -122,6 +124,15 @@ class TextHeads:
             at += len(places)
             out.append(spans)
         return out
+
+
+def _project(features: sparse.csr_matrix, columns: Any) -> sparse.csr_matrix:
+    """The chosen columns, in order; quicker than indexing, which prepares all 2**18 of them."""
+    place = np.searchsorted(columns, features.indices)
+    kept = np.take(columns, place, mode="clip") == features.indices
+    indptr = np.concatenate([[0], np.cumsum(kept)])[features.indptr]
+    chosen: sparse.csr_matrix = sparse.csr_matrix((features.data[kept], place[kept], indptr), shape=(features.shape[0], len(columns)))
+    return chosen
 
 
 def _windows(text: str) -> list[tuple[int, int]]:

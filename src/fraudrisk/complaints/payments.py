@@ -115,9 +115,9 @@ def _features(items: list[tuple[str, Amount, list[Amount]]]) -> sparse.csr_matri
     ]
     for block in blocks:
         block.data[:] = 1
-    return sparse.hstack(
-        [*blocks[:2], blocks[2] * 2, blocks[3] * 2, sparse.csr_matrix(np.array([_shape(*item) for item in items]))], format="csr"
-    )
+    shape = sparse.csr_matrix(np.array([_shape(*item) for item in items]))
+    stacked: sparse.csr_matrix = sparse.hstack([*blocks[:2], blocks[2] * 2, blocks[3] * 2, shape], format="csr")
+    return stacked
 
 
 def _shape(text: str, amount: Amount, found: list[Amount]) -> list[float]:

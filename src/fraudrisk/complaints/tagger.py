@@ -35,6 +35,12 @@ _PAD = 4
 _BITS = 17
 _B, _I, _O = 0, 1, 2
 _P = np.uint64(0x9E3779B97F4A7C15)
+_SEEN = 200
+"""Characters in which a complaint names whom it is about."""
+_LONGEST = 24
+"""Characters of the longest name that is followed to its end."""
+_HOPE = 2.0
+"""How far below certainty a beginning is still followed up."""
 _IMPOSSIBLE = -1e9
 _EAGER = 3.0
 """What is added for beginning a name: a missed name costs more than one too many."""
@@ -85,19 +91,37 @@ class NameTagger:
                 clock += 1
         return cls((weights - total / clock).astype(np.float32), transitions - total_transitions / clock)
 
-    def find(self, text: str) -> tuple[int, int] | None:
-        """Where the first name stands, or None."""
-        if len(text) < 2:
-            return None
-        scores = self.weights[_columns(text)].sum(axis=1).astype(np.float64)
+    def find(self, texts: Sequence[str]) -> list[tuple[int, int] | None]:
+        """Where the first name stands in each folded text, or None; names are looked for in the first characters only."""
+        heads = [t[:_SEEN] for t in texts]
+        joined = ("\0" * _PAD).join(heads)
+        if not joined.strip("\0"):
+            return [None] * len(texts)
+        columns = _columns(joined)
+        scores = self.weights[columns[:, 0]].copy()
+        for k in range(1, columns.shape[1]):
+            scores += self.weights[columns[:, k]]
         scores[:, _B] += _EAGER
-        tags = _viterbi(scores, self.transitions)
+        hopeful = scores[:, _B] + self.transitions[_O, _B] > scores[:, _O] + self.transitions[_O, _O] - _HOPE
+        out: list[tuple[int, int] | None] = []
+        start = 0
+        for head in heads:
+            places = np.flatnonzero(hopeful[start : start + len(head)])
+            out.append(self._first(scores[start : start + len(head)].astype(np.float64), places) if len(places) else None)
+            start += len(head) + _PAD
+        return out
+
+    def _first(self, scores: Any, places: Any) -> tuple[int, int] | None:
+        """Viterbi where a name may begin, from the first hopeful place on."""
+        at = max(int(places[0]) - 1, 0)
+        tags = _viterbi(scores[at : int(places[-1]) + _LONGEST], self.transitions)
         begins = np.flatnonzero(tags == _B)
         if not len(begins):
             return None
-        start = int(begins[0])
-        after = np.flatnonzero(tags[start + 1 :] != _I)
-        return start, start + 1 + (int(after[0]) if len(after) else len(tags) - start - 1)
+        begin = int(begins[0])
+        after = np.flatnonzero(tags[begin + 1 :] != _I)
+        end = begin + 1 + (int(after[0]) if len(after) else len(tags) - begin - 1)
+        return at + begin, at + end
 
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores: only rows that carry weight."""
@@ -141,17 +165,23 @@ def _gold(text: str, name: str | None) -> Any:
 
 
 def _viterbi(scores: Any, transitions: Any) -> Any:
-    step = transitions.copy()
-    step[_O, _I] = _IMPOSSIBLE  # a name cannot go on before it began
-    best = scores[0].copy()
-    best[_I] = _IMPOSSIBLE
-    back = np.zeros((len(scores), 3), np.int64)
-    for i in range(1, len(scores)):
-        paths = best[:, None] + step
-        back[i] = paths.argmax(axis=0)
-        best = paths[back[i], (0, 1, 2)] + scores[i]
-    tags = np.empty(len(scores), np.int64)
-    tags[-1] = best.argmax()
-    for i in range(len(scores) - 1, 0, -1):
-        tags[i - 1] = back[i, tags[i]]
-    return tags
+    """The best path; plain floats, because three tags are too few for arrays to pay."""
+    bb, bi, bo = transitions[_B].tolist()
+    ib, ii, io = transitions[_I].tolist()
+    ob, _, oo = transitions[_O].tolist()  # a name cannot go on before it began: outside to inside is impossible
+    rows = scores.tolist()
+    b, i, o = rows[0][_B], _IMPOSSIBLE, rows[0][_O]
+    back: list[tuple[int, int, int]] = []
+    for sb, si, so in rows[1:]:
+        to_b = ((b + bb, _B), (i + ib, _I), (o + ob, _O))
+        to_i = ((b + bi, _B), (i + ii, _I))
+        to_o = ((b + bo, _B), (i + io, _I), (o + oo, _O))
+        (vb, pb), (vi, pi), (vo, po) = max(to_b), max(to_i), max(to_o)
+        b, i, o = vb + sb, vi + si, vo + so
+        back.append((pb, pi, po))
+    tag = max((b, _B), (i, _I), (o, _O))[1]
+    tags = [tag]
+    for step in reversed(back):
+        tag = step[tag]
+        tags.append(tag)
+    return np.array(tags[::-1])

@@ -99,6 +99,7 @@ def _number(text: str) -> float | None:
     return total + section
 
 
+_LARGE = frozenset("万萬wW千仟百佰kK")
 _MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|人民币|RMB|rmb)")
 _MONEY_BEFORE = re.compile(r"(?:¥|\uffe5|人民币|RMB)\s?$")
 _NOT_MONEY = re.compile(
@@ -118,7 +119,7 @@ def find_amounts(text: str) -> Iterator[Amount]:
         raw = match.group().rstrip(",\uff0c")
         end = match.start() + len(raw)
         money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, match.start() - 4) : match.start()]))
-        has_unit = any(c in raw for c in "万萬wW千仟百佰kK")
+        has_unit = not _LARGE.isdisjoint(raw)
         if not money and (_NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?", raw.replace(",", "")))):
             continue
         if not money and raw.isdigit() and re.match(r"\s?[-/.年:点多]", text[end:]):
