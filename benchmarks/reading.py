@@ -38,7 +38,11 @@ def main() -> None:
     reader = ComplaintReader.load()
     folder = os.environ.get("FRAUDRISK_REAL_DATA")
     path = Path(folder or ".") / "complaints" / "messages_unlabelled.jsonl"
-    texts = [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else [r["text"] for r in rows]
+    texts = (
+        [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.is_file()
+        else [r["text"] for r in rows]
+    )
     texts = texts[:4000]
     reader.read(texts[:64])
     baseline.predict(texts[:64])
@@ -49,9 +53,17 @@ def main() -> None:
     for text in texts[:300]:
         singles.append(_seconds(reader.read, [text]))
     gold = [rows[i]["label"] for i in test]
-    ours = f1_score(gold, reader.read([rows[i]["text"] for i in test], titles=[rows[i]["title"] for i in test])["category"], average="macro")
+    ours = f1_score(
+        gold, reader.read([rows[i]["text"] for i in test], titles=[rows[i]["title"] for i in test])["category"], average="macro"
+    )
     theirs = f1_score(gold, baseline.predict([views[i] for i in test]), average="macro")
     n = len(texts)
-    print(f"{n} texts of {sum(map(len, texts)) / n:.0f} characters; jieba + TF-IDF + LR {base / n * 1e6:.0f} µs each (macro-F1 {theirs:.3f} on the held-out hand)")
-    print(f"category {category / n * 1e6:.0f} µs, {base / category:.1f}x (goal 10x; macro-F1 {ours:.3f}); whole reading {whole / n * 1e6:.0f} µs, {base / whole:.1f}x (goal 4x)")
-    print(f"one text: median {sorted(singles)[len(singles) // 2] * 1e3:.2f} ms, 99th {sorted(singles)[int(len(singles) * 0.99)] * 1e3:.2f} ms (goal 3 ms)")
+    print(
+        f"{n} texts of {sum(map(len, texts)) / n:.0f} characters; jieba + TF-IDF + LR {base / n * 1e6:.0f} µs each (macro-F1 {theirs:.3f} on the held-out hand)"
+    )
+    print(
+        f"category {category / n * 1e6:.0f} µs, {base / category:.1f}x (goal 10x; macro-F1 {ours:.3f}); whole reading {whole / n * 1e6:.0f} µs, {base / whole:.1f}x (goal 4x)"
+    )
+    print(
+        f"one text: median {sorted(singles)[len(singles) // 2] * 1e3:.2f} ms, 99th {sorted(singles)[int(len(singles) * 0.99)] * 1e3:.2f} ms (goal 3 ms)"
+    )
