@@ -35,14 +35,14 @@ _PAD = 4
 _BITS = 17
 _B, _I, _O = 0, 1, 2
 _P = np.uint64(0x9E3779B97F4A7C15)
-_SEEN = 200
+_SEEN = 300
 """Characters in which a complaint names whom it is about."""
 _LONGEST = 24
 """Characters of the longest name that is followed to its end."""
-_HOPE = 2.0
+_HOPE = 20.0
 """How far below certainty a beginning is still followed up."""
 _IMPOSSIBLE = -1e9
-_EAGER = 3.0
+_EAGER = 6.0
 """What is added for beginning a name: a missed name costs more than one too many."""
 
 
@@ -143,7 +143,7 @@ class NameTagger:
 def _columns(text: str) -> Any:
     """Hashed runs around every character, shape (n_characters, n_templates)."""
     codes = np.zeros(len(text) + 2 * _PAD, np.uint64)
-    codes[_PAD:-_PAD] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64) + np.uint64(1)
+    codes[_PAD:-_PAD] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)  # a null is an edge, like the padding
     at = np.arange(_PAD, _PAD + len(text))
     out = np.empty((len(text), len(_TEMPLATES)), np.int64)
     for k, (offset, size) in enumerate(_TEMPLATES):
