@@ -88,8 +88,9 @@ def test_traditional_characters_read_like_simplified_ones() -> None:
 @given(text=st.text(max_size=400), other=st.text(max_size=60))
 def test_a_text_reads_alike_alone_and_among_others(text: str, other: str) -> None:
     alone = next(iter(READER.read_block([text], [""])))
-    among = list(READER.read_block([other, text, "母亲花三万买床垫"], ["", "", ""]))[1]
-    assert alone == among
+    assert alone == list(READER.read_block([other, text, "母亲花三万买床垫"], ["", "", ""]))[1]
+    many = [other, text, *(f"甬城康寿健康馆{i}号店收了{i}万" for i in range(10))]
+    assert alone == list(READER.read_block(many, [""] * len(many)))[1]
     for span in alone["evidence"]:
         assert alone["masked"][span["start"] : span["end"]] == span["quote"]
 
