@@ -99,9 +99,12 @@ def test_from_files_to_list(tmp_path: Path, register: Path, texts: Path) -> None
 def test_classify_writes_one_row_per_row_in_order(tmp_path: Path, texts: Path, suffix: str) -> None:
     out = tmp_path / f"读数{suffix}"
     fraudrisk("classify", texts, "--out", out, "--keep-text")
-    reader = {".csv": pd.read_csv, ".xlsx": pd.read_excel, ".parquet": pd.read_parquet, ".jsonl": lambda p: pd.read_json(p, lines=True)}[
-        suffix
-    ]
+    reader = {
+        ".csv": pd.read_csv,
+        ".xlsx": lambda p: pd.read_excel(p, engine="openpyxl"),
+        ".parquet": pd.read_parquet,
+        ".jsonl": lambda p: pd.read_json(p, lines=True),
+    }[suffix]
     frame = reader(out)
     assert frame.columns.tolist() == [
         "id",

@@ -137,7 +137,7 @@ def test_the_notice_stands_everywhere(finished: RunResult, pack: Pack, office: W
 
 
 def test_silence_is_shown_with_its_exposure(finished: RunResult) -> None:
-    coverage = pd.read_excel(finished.folder / "线索清单.xlsx", sheet_name="分行业覆盖", header=1)
+    coverage = pd.read_excel(finished.folder / "线索清单.xlsx", sheet_name="分行业覆盖", header=1, engine="openpyxl")
     silent = coverage[(coverage["列入清单"] == 0) & (coverage["区划"] != "合计") & (coverage["主体数"] > 0)]
     assert len(silent) > 3
     assert silent["提示"].str.contains("未见线索不等于没有风险").all()
