@@ -41,7 +41,6 @@ class Settings(BaseSettings):
     # -- reading
     max_cell_chars: int = Field(default=200_000, gt=0, description="A longer cell is cut and reported: one ticket never holds a book.")
     batch_rows: int = Field(default=65_536, gt=0, description="Rows cleaned at a time; bounds memory on large files.")
-    earliest_year: int = Field(default=1949, description="A date before it is a filler (1900-1-1) and reads as missing.")
 
     # -- the engine
     engine_memory: str = Field(default="2GB", pattern=r"^\d+(?:\.\d+)?\s?(?:MB|GB)$", description="DuckDB spills to disk beyond it.")

@@ -73,19 +73,12 @@ class TacticFinder:
         spans = []
         for code, pattern in self._tactics.items():
             for match in pattern.finditer(text):
-                if (
-                    match.end() > match.start()
-                    and not self._unreal(text, match.start(), match.end())
-                    and not self._blocked(code, text, match)
-                ):
+                if match.end() > match.start() and not self._unreal(text, match.start()) and not self._blocked(code, text, match):
                     spans.append(Span(code, match.group(), match.start(), match.end()))
         return sorted(spans, key=lambda s: (s.start, s.end, s.tactic))
 
-    def unreal(self, text: str, start: int, end: int) -> bool:
-        """Whether the words are denied, supposed, or told of somebody else."""
-        return self._unreal(text, start, end)
-
-    def _unreal(self, text: str, start: int, end: int) -> bool:
+    def _unreal(self, text: str, start: int) -> bool:
+        """Whether what begins there is denied, supposed, or told of somebody else."""
         clause = text[max(_last(_CLAUSE, text, start), start - _REACH) : start]
         if self._negation.search(clause):
             return True

@@ -128,7 +128,7 @@ class ComplaintReader:
         return frame
 
     def read_block(self, texts: list[str], titles: list[str]) -> Iterator[dict[str, Any]]:
-        """Read some texts; every row has :data:`COLUMNS` (without ``id``) and :data:`DETAILS`."""
+        """Read some texts; every row has :data:`COLUMNS` (without ``id``), what a run stores beside them, and the masked text."""
         masked = [mask_text(clean_text(t[:_LONGEST])) for t in texts]
         heads = [mask_text(clean_text(t[:200])) for t in titles]
         folded = [fold_text(t) for t in masked]
@@ -141,7 +141,7 @@ class ComplaintReader:
         bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
         chosen = [self._category(p, view) for p, view in zip(probabilities, views, strict=True)]
         shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
-        amounts, respondents = self._amounts(bodies), self._respondents(bodies)
+        amounts, respondents = self._amounts(bodies), self.respondents(bodies)
         for i in range(len(texts)):
             category, confidence = chosen[i]
             body = _Body(masked[i], bodies[i], cores[i][0], views[i])
@@ -203,7 +203,8 @@ class ComplaintReader:
             for a, b in zip(self.parts.payments.total(bodies), bodies, strict=True)
         ]
 
-    def _respondents(self, bodies: list[str]) -> list[Found | None]:
+    def respondents(self, bodies: list[str]) -> list[Found | None]:
+        """Who is complained of in each folded text."""
         if self.parts is None:
             return [self._facts.respondent(b) for b in bodies]
         return [Found(b[slice(*p)], b[slice(*p)], p[0]) if p else None for b, p in zip(bodies, self.parts.tagger.find(bodies), strict=True)]
@@ -269,10 +270,6 @@ class _Body:
 
     def quote(self, found: Found | None) -> str | None:
         return self.words(found.start, found.start + len(found.quote)) if found else None
-
-
-DETAILS = ("promised_return", "professional_claim", "text_key", "stage_quote", "amount_quote", "return_quote", "opening", "masked")
-"""What the workspace stores beside :data:`COLUMNS`."""
 
 
 def default_model() -> Path:

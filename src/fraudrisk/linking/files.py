@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from fraudrisk.complaints.facts import FactFinder
 from fraudrisk.complaints.grams import fold_text
+from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.errors import InputError
 from fraudrisk.linking.linker import NameLinker
-from fraudrisk.packs import load_pack
 from fraudrisk.privacy import mask_text
 from fraudrisk.records.cleaning import clean_text
 from fraudrisk.records.importing import read_table
@@ -43,7 +42,7 @@ def link_file(source: Path, register: Path, out: Path, *, tell: Callable[[str, i
         A file that cannot be read, without texts, or a register without names.
     """
     linker = NameLinker().fit(read_table(register, "business"))
-    facts = FactFinder(load_pack())
+    reader = ComplaintReader.load()
     opened = open_source(source)
     text = next((opened.headers.index(n) for n in _TEXT if n in opened.headers), None)
     if text is None:
@@ -61,7 +60,8 @@ def link_file(source: Path, register: Path, out: Path, *, tell: Callable[[str, i
                 mask_text(clean_text(f"{title}\n{body}" if title else body))
                 for title, body in zip(cells["title"], _cells(batch.table, text), strict=True)
             ]
-            said = [given or _respondent(facts, body) for given, body in zip(cells["respondent"], texts, strict=True)]
+            found = reader.respondents([fold_text(t) for t in texts])
+            said = [given or (name.quote if name else "") for given, name in zip(cells["respondent"], found, strict=True)]
             linked = linker.link(texts, mentions=said, places=cells["place"])
             ids = cells["id"] if at["id"] is not None else [str(r) for r in batch.rows.to_pylist()]
             for key, row in zip(ids, linked.to_dict("records"), strict=True):
@@ -74,8 +74,3 @@ def link_file(source: Path, register: Path, out: Path, *, tell: Callable[[str, i
 
 def _cells(table: pa.Table, position: int | None) -> list[str]:
     return [""] * table.num_rows if position is None else [c or "" for c in table.column(position).to_pylist()]
-
-
-def _respondent(facts: FactFinder, text: str) -> str:
-    found = facts.respondent(fold_text(text))
-    return str(found.value) if found else ""

@@ -98,7 +98,7 @@ class Distinctive:
 
     def __call__(self, form: str) -> bool:
         """Whether `form`, found in running text, means a business."""
-        if len(form) < 4:
+        if len(form) < 4 or self._tokenizer.knows(form):  # too short, or itself a word: 安居乐业
             return False
         tokens = self._tokenizer.cut(form)
         own = [t for t in tokens if t not in self._shared and not GENERIC.fullmatch(t)]

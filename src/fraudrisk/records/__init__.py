@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fraudrisk.records.importing import ImportResult, clean_source, read_table
+from fraudrisk.records.importing import clean_source, read_table
 from fraudrisk.records.rejects import Fault, RejectReport
 from fraudrisk.records.tables import TABLES, Column, Table, get_table
 
-__all__ = ["TABLES", "Column", "Fault", "ImportResult", "RejectReport", "Table", "clean_source", "get_table", "read_table"]
+__all__ = ["TABLES", "Column", "Fault", "RejectReport", "Table", "clean_source", "get_table", "read_table"]

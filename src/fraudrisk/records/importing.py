@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +21,7 @@ from fraudrisk.records.tables import Table, get_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ImportResult", "clean_source", "read_table"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What one import did: where the table is, and the report that balances."""
-
-    path: Path | None
-    report: RejectReport
+__all__ = ["clean_source", "read_table", "write_source"]
 
 
 def clean_source(
