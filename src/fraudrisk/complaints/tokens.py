@@ -19,6 +19,8 @@ __all__ = ["Tokenizer"]
 
 _JIEBA_SKIP = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")  # jieba.finalseg.re_skip
 _MIXED = re.compile(r"[a-zA-Z0-9]")
+_RUN = re.compile(r"[+#&._%\-]")
+"""Marks that jieba's words may hold beside letters and digits; without one rjieba's words are jieba's."""
 _MIXED_WORD = re.compile(rb"^(\S*[A-Za-z0-9]\S*) ", re.MULTILINE)
 
 
@@ -74,6 +76,9 @@ class Tokenizer:
         """Words of `text`, in order; joined they give it back."""
         if self._fast is None or self._mixed.find(text):
             return list(self._slow.lcut(text))
+        if not _RUN.search(text):
+            words: list[str] = self._fast.cut(text)
+            return words
         out: list[str] = []
         for token in self._fast.cut(text):
             if len(token) > 1 and token[0] < "\u2e80" and _MIXED.search(token):
