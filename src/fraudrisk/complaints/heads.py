@@ -100,7 +100,7 @@ class TextHeads:
     def quotes(
         self, texts: Sequence[str], tactics: Sequence[Sequence[str]], weigh: Callable[[list[str]], sparse.csr_matrix]
     ) -> list[list[Span]]:
-        """For every text and tactic the clause that says most for it.
+        """For every text and tactic (or stage) the clause that says most for it.
 
         Parameters
         ----------
@@ -114,12 +114,13 @@ class TextHeads:
         flat = [text[a:b] for text, places in zip(texts, windows, strict=True) for a, b in places]
         if not flat:
             return [[] for _ in texts]
-        scores = np.asarray(_project(weigh(flat), self.columns) @ self.weights[: len(self.columns), : len(self.tactics)])
+        scores = np.asarray(_project(weigh(flat), self.columns) @ self.weights[: len(self.columns)])
+        place = {code: k for k, code in enumerate([*self.tactics, *self.stages])}
         out, at = [], 0
         for text, wanted, places in zip(texts, tactics, windows, strict=True):
             spans = []
             for tactic in wanted if places else ():
-                a, b = places[int(scores[at : at + len(places), self.tactics.index(tactic)].argmax())]
+                a, b = places[int(scores[at : at + len(places), place[tactic]].argmax())]
                 spans.append(Span(tactic, text[a:b], a, b))
             at += len(places)
             out.append(spans)

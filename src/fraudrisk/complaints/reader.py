@@ -176,23 +176,29 @@ class ComplaintReader:
             best = int(p.argmax())
         return str(classes[best]), round(float(p[best]), 4)
 
-    def _shown(self, features: Any, bodies: list[str], fraud: list[bool]) -> list[tuple[list[Span], str | None]]:
-        """Spans and stage of every text; only fraud is looked into."""
-        out: list[tuple[list[Span], str | None]] = [([], None)] * len(bodies)
+    def _shown(self, features: Any, bodies: list[str], fraud: list[bool]) -> list[_Shown]:
+        """Spans, stage and the words of the stage of every text; only fraud is looked into."""
+        out: list[_Shown] = [([], None, None)] * len(bodies)
         which = [i for i, is_fraud in enumerate(fraud) if is_fraud]
         found = {i: self._tactics.find(bodies[i]) for i in which}
+        said = [self._facts.stage(bodies[i]) for i in which]
         if self.parts is None:
-            for i in which:
-                said = self._facts.stage(bodies[i])
-                out[i] = found[i], str(said.value) if said else self._usual
+            for i, words in zip(which, said, strict=True):
+                out[i] = found[i], str(words.value) if words else self._usual, words
             return out
         flags = [self._facts.flags(bodies[i], found[i]) for i in which]
         tactics, stages = self.parts.heads.decide(features[which], flags) if which else ([], [])
         missing = [[t for t in wanted if t not in {s.tactic for s in found[i]}] for i, wanted in zip(which, tactics, strict=True)]
-        quotes = self.parts.heads.quotes([bodies[i] for i in which], missing, self.classifier.features)
-        for i, wanted, more, stage in zip(which, tactics, quotes, stages, strict=True):
-            spans = [s for s in found[i] if s.tactic in wanted] + more
-            out[i] = sorted(spans, key=lambda s: (s.start, s.end, s.tactic)), stage
+        unsaid = [[] if stage is None or (s and s.value == stage) else [stage] for s, stage in zip(said, stages, strict=True)]
+        quotes = self.parts.heads.quotes(
+            [bodies[i] for i in which], [a + b for a, b in zip(missing, unsaid, strict=True)], self.classifier.features
+        )
+        for i, wanted, more, stage, words in zip(which, tactics, quotes, stages, said, strict=True):
+            spans = [s for s in found[i] if s.tactic in wanted] + [s for s in more if s.tactic != stage]
+            shown = next(
+                (Found(stage, s.quote, s.start) for s in more if s.tactic == stage), words if words and words.value == stage else None
+            )
+            out[i] = sorted(spans, key=lambda s: (s.start, s.end, s.tactic)), stage, shown
         return out
 
     def _amounts(self, bodies: list[str]) -> list[Found | None]:
@@ -215,16 +221,15 @@ class ComplaintReader:
         category: str,
         confidence: float,
         second: str | None,
-        shown: tuple[list[Span], str | None],
+        shown: _Shown,
         amount: Found | None,
         respondent: Found | None,
     ) -> dict[str, Any]:
-        spans, stage = shown
+        spans, stage, stage_words = shown
         fraud = self._is_fraud[category]
         professional = self._facts.professional(body.text)
         if professional:
             spans = []
-        said = self._facts.stage(body.text) if fraud else None
         paid = float(str(amount.value)) if amount else None
         promised = self._facts.promised_return(body.text, paid) if fraud else None
         return {
@@ -243,7 +248,7 @@ class ComplaintReader:
             "promised_return": promised.value if promised else None,
             "professional_claim": professional,
             "text_key": digest_bytes(_NO_WORD.sub("", body.text)),
-            "stage_quote": body.quote(said) if said and said.value == stage else None,
+            "stage_quote": body.quote(stage_words),
             "amount_quote": body.quote(amount),
             "return_quote": body.quote(promised),
             "opening": body.words(0, 40) or None,
@@ -254,6 +259,9 @@ class ComplaintReader:
         rest = np.where(self._fraud & (self.classifier.classes_ != category), p, 0.0)
         second = int(rest.argmax())
         return str(self.classifier.classes_[second]) if rest[second] >= _SECONDARY else None
+
+
+_Shown = tuple[list[Span], str | None, Found | None]
 
 
 @dataclass(frozen=True, slots=True)
