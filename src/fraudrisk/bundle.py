@@ -19,7 +19,7 @@ __all__ = ["FORMAT", "load_bundle", "save_bundle"]
 FORMAT = 1
 
 
-def save_bundle(folder: Path, meta: dict[str, Any], arrays: dict[str, Any], card: str) -> None:
+def save_bundle(folder: Path, meta: dict[str, Any], arrays: dict[str, Any], card: str, *, texts: dict[str, str] | None = None) -> None:
     """Write a bundle whole: arrays without pickling, a card for people, and the manifest last.
 
     Parameters
@@ -32,6 +32,8 @@ def save_bundle(folder: Path, meta: dict[str, Any], arrays: dict[str, Any], card
         Numbers and fixed-width strings only.
     card : str
         Markdown for ``CARD.md``.
+    texts : dict of str to str, optional
+        Plain text parts, such as a LightGBM model.
     """
     building = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(building, ignore_errors=True)
@@ -39,8 +41,9 @@ def save_bundle(folder: Path, meta: dict[str, Any], arrays: dict[str, Any], card
     for name, array in arrays.items():
         with atomic_path(building / f"{name}.npy") as part, part.open("wb") as stream:
             np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
-    with atomic_text(building / "CARD.md") as stream:
-        stream.write(card)
+    for name, text in {"CARD.md": card, **{f"{n}.txt": t for n, t in (texts or {}).items()}}.items():
+        with atomic_text(building / name) as stream:
+            stream.write(text)
     names = sorted(p.name for p in building.iterdir())
     manifest = {"format": FORMAT, **meta, "files": {n: digest_file(building / n) for n in names}}
     with atomic_text(building / "model.json") as stream:
@@ -56,7 +59,7 @@ def load_bundle(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]
     Returns
     -------
     meta, arrays
-        The manifest, and the arrays by name.
+        The manifest, and the arrays and plain texts by name.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def load_bundle(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]
             where=str(folder / name),
             mend="take the model from its source again",
         )
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, digest in listed.items():
         raw = (folder / name).read_bytes()  # read once: what is checked is what is loaded
         if hashlib.sha256(raw).hexdigest() != digest:
@@ -97,4 +100,6 @@ def load_bundle(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]
             )
         if name.endswith(".npy"):
             arrays[name[:-4]] = np.load(io.BytesIO(raw), allow_pickle=False)
+        elif name.endswith(".txt"):
+            arrays[name[:-4]] = raw.decode("utf-8")
     return meta, arrays

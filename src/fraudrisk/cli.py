@@ -154,12 +154,15 @@ def classify(
     out: Out,
     model: Annotated[Path | None, typer.Option(metavar="DIR", help="Model folder; the shipped one when not given.")] = None,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Add the masked text that the offsets count in.")] = False,
+    abstain: Annotated[
+        float, typer.Option(metavar="P", min=0, max=1, help="Leave the category empty below this confidence, for a person to decide.")
+    ] = 0.0,
 ) -> None:
     """Read complaint texts: category, tactics with the words that prove them, facts."""
     from fraudrisk.complaints.files import classify_file
 
     with _progress() as tell:
-        counts = classify_file(source, out, model=model, keep_text=keep_text, tell=tell)
+        counts = classify_file(source, out, model=model, keep_text=keep_text, abstain=abstain, tell=tell)
     _say(f"{counts['rows']} rows in = {counts['rows']} rows out → {out}; " + ", ".join(f"{k} {v}" for k, v in counts["categories"].items()))
 
 

@@ -42,7 +42,7 @@ class FraudRiskError(Exception):
         return f"{self.what}{place}{mend}".replace("\n", " ")
 
 
-class InputError(FraudRiskError):
+class InputError(FraudRiskError, ValueError):
     """The user's file, table, option or value cannot be used as it is."""
 
     http_status = 400

@@ -99,9 +99,12 @@ class FactFinder:
 
     def elderly(self, text: str) -> Elderly:
         """明确 where age or old people are named, 推断 where family or habits suggest it, else 未知."""
-        if self._explicit.search(text):
-            return "明确"
-        return "推断" if self._inferred.search(text) else "未知"
+        explicit, inferred = self.elderly_flags(text)
+        return "明确" if explicit else "推断" if inferred else "未知"
+
+    def elderly_flags(self, text: str) -> list[bool]:
+        """Whether it uses words that name old people, and words that suggest them."""
+        return [bool(self._explicit.search(text)), bool(self._inferred.search(text))]
 
     def stage(self, text: str) -> Found | None:
         """How far along the scheme is: the first stage of the lexicon that the text speaks of."""

@@ -28,9 +28,15 @@ _ID = ("id", "ticket_id", "工单编号", "登记编号", "编号")
 
 
 def classify_file(
-    source: Path, out: Path, *, model: Path | None = None, keep_text: bool = False, tell: Callable[[str, int, int], None] = lambda *_: None
+    source: Path,
+    out: Path,
+    *,
+    model: Path | None = None,
+    keep_text: bool = False,
+    abstain: float = 0.0,
+    tell: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Read every text of a file; one row out per row in, in order.
+    """Read every text of a file; one row out per row in, in order. Below the confidence `abstain` the category stays empty.
 
     Returns
     -------
@@ -42,7 +48,7 @@ def classify_file(
     InputError
         A file that cannot be read, or has no column of texts.
     """
-    reader = ComplaintReader.load(model)
+    reader = ComplaintReader.load(model, abstain=abstain)
     opened = open_source(source)
     text, title, key = (_find(opened.headers, names) for names in (_TEXT, _TITLE, _ID))
     if text is None:
@@ -60,7 +66,7 @@ def classify_file(
             titles = [t or "" for t in batch.table.column(title).to_pylist()] if title is not None else [""] * len(texts)
             ids = batch.table.column(key).to_pylist() if key is not None else [str(r) for r in batch.rows.to_pylist()]
             for position, row in zip(range(len(texts)), _blocks(reader, texts, titles), strict=True):
-                counts[row["category"]] += 1
+                counts[row["category"] or "undecided"] += 1
                 writer.write({"id": ids[position], **row, "text": row["masked"]})
                 rows += 1
                 if rows % 1000 == 0:

@@ -1,4 +1,4 @@
-"""What a model learns beside the category: tactics and stage, the respondent's name, the payments; saved as plain arrays."""
+"""What a model learns beside the category: tactics and stage, the elderly marker, the respondent's name, the payments; saved as plain arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fraudrisk.complaints.heads import TextHeads
+from fraudrisk.complaints.heads import ElderlyHead, TextHeads
 from fraudrisk.complaints.payments import PaymentModel
 from fraudrisk.complaints.tagger import NameTagger
 
@@ -22,6 +22,7 @@ class ReaderParts:
     """
 
     heads: TextHeads
+    elderly: ElderlyHead
     tagger: NameTagger
     payments: PaymentModel
     threshold: float
@@ -32,6 +33,9 @@ class ReaderParts:
             "head_columns": self.heads.columns.astype(np.int32),
             "head_weights": self.heads.weights.astype(np.float16),
             "head_intercept": self.heads.intercept,
+            "elderly_columns": self.elderly.columns.astype(np.int32),
+            "elderly_weights": self.elderly.weights.astype(np.float16),
+            "elderly_intercept": self.elderly.intercept,
             "payment_weights": self.payments.weights,
             **self.tagger.arrays(),
         }
@@ -42,6 +46,7 @@ class ReaderParts:
             "tactics": self.heads.tactics,
             "stages": self.heads.stages,
             "tactic_threshold": self.heads.threshold,
+            "elderly": self.elderly.labels,
             "payment_intercept": self.payments.intercept,
             "fraud_threshold": self.threshold,
         }
@@ -58,6 +63,8 @@ class ReaderParts:
             arrays["head_intercept"],
             m["tactic_threshold"],
         )
-        return cls(
-            heads, NameTagger.from_arrays(arrays), PaymentModel(arrays["payment_weights"], m["payment_intercept"]), m["fraud_threshold"]
+        elderly = ElderlyHead(
+            m["elderly"], arrays["elderly_columns"], arrays["elderly_weights"].astype(np.float32), arrays["elderly_intercept"]
         )
+        payments = PaymentModel(arrays["payment_weights"], m["payment_intercept"])
+        return cls(heads, elderly, NameTagger.from_arrays(arrays), payments, m["fraud_threshold"])

@@ -20,9 +20,9 @@ from fraudrisk.records.amounts import Amount, find_amounts
 
 __all__ = ["PaymentModel"]
 
-_BEFORE, _AFTER, _NEAR = 12, 8, 3
-_RUNS = GramHasher(chars=(1, 3), words=0, bits=14)
-_THRESHOLD = 0.4
+_BEFORE, _AFTER, _NEAR = 16, 12, 5
+_RUNS = GramHasher(chars=(1, 3), words=0, bits=16)
+_THRESHOLD = 0.45
 _MOST = 4
 """Payments that are tried together when the gold amount is explained."""
 _BREAK = re.compile(r"[\uff0c,\u3002;\uff1b\uff01!\uff1f?\n]")

@@ -54,6 +54,9 @@ class ComplaintReader:
         Names the model and the pack: readings with the same id are alike.
     parts : ReaderParts, optional
         What the model learned beside the category; without it the pack's patterns and rules do the work.
+    abstain : float
+        The category is left empty (None) where its confidence is below this; 0 always answers. Everything else is still given,
+        so that a person can decide quickly.
 
     Examples
     --------
@@ -63,8 +66,10 @@ class ComplaintReader:
     ('EF3', 36000.0)
     """
 
-    def __init__(self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "", parts: ReaderParts | None = None) -> None:
-        self.classifier, self.pack, self.parts = classifier, pack, parts
+    def __init__(self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "", parts: ReaderParts | None = None, *, abstain: float = 0.0) -> None:
+        if not 0 <= abstain <= 1:
+            raise InputError("abstain is no probability", where=f"abstain={abstain}", mend="give a number from 0 to 1")
+        self.classifier, self.pack, self.parts, self.abstain = classifier, pack, parts, abstain
         self.model_id = digest_bytes(model_id, pack.digest)
         self._facts = FactFinder(pack)
         self._tactics = TacticFinder(pack.lexicon)
@@ -76,7 +81,7 @@ class ComplaintReader:
         self._usual = max(pack.taxonomy.stages, key=lambda s: s.urgency).code if pack.taxonomy.stages else None
 
     @classmethod
-    def load(cls, path: str | Path | None = None, pack: Pack | None = None) -> ComplaintReader:
+    def load(cls, path: str | Path | None = None, pack: Pack | None = None, *, abstain: float = 0.0) -> ComplaintReader:
         """Load a model folder; the shipped default where no path is given.
 
         Raises
@@ -88,7 +93,8 @@ class ComplaintReader:
         meta, arrays = load_bundle(folder, "complaints")
         classifier = classifier_from(meta, arrays)
         parts = ReaderParts.from_arrays(meta, arrays) if "parts" in meta else None
-        return cls(classifier, pack or load_pack(), digest_bytes(*(f"{k}{v}" for k, v in sorted(meta["files"].items()))), parts)
+        model_id = digest_bytes(*(f"{k}{v}" for k, v in sorted(meta["files"].items())))
+        return cls(classifier, pack or load_pack(), model_id, parts, abstain=abstain)
 
     def read(self, texts: Any, *, titles: Sequence[str | None] | None = None, ids: Sequence[Any] | None = None) -> pd.DataFrame:
         """Read texts, one row each, in order.
@@ -141,11 +147,11 @@ class ComplaintReader:
         bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
         chosen = [self._category(p, view) for p, view in zip(probabilities, views, strict=True)]
         shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
-        amounts, respondents = self._amounts(bodies), self.respondents(bodies)
+        amounts, respondents, elderly = self._amounts(bodies), self.respondents(bodies), self._elderly(features, views)
         for i in range(len(texts)):
             category, confidence = chosen[i]
             body = _Body(masked[i], bodies[i], cores[i][0], views[i])
-            yield self._row(body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i], respondents[i])
+            yield self._row(body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i], respondents[i], elderly[i])
 
     def _probabilities(self, features: Any, views: list[str]) -> Any:
         """Of each category. A long text is also read in parts, so that what matters is not drowned by what surrounds it.
@@ -209,6 +215,11 @@ class ComplaintReader:
             for a, b in zip(self.parts.payments.total(bodies), bodies, strict=True)
         ]
 
+    def _elderly(self, features: Any, views: list[str]) -> list[str]:
+        if self.parts is None:
+            return [self._facts.elderly(v) for v in views]
+        return self.parts.elderly.decide(features, [self._facts.elderly_flags(v) for v in views])
+
     def respondents(self, bodies: list[str]) -> list[Found | None]:
         """Who is complained of in each folded text."""
         if self.parts is None:
@@ -224,6 +235,7 @@ class ComplaintReader:
         shown: _Shown,
         amount: Found | None,
         respondent: Found | None,
+        elderly: str,
     ) -> dict[str, Any]:
         spans, stage, stage_words = shown
         fraud = self._is_fraud[category]
@@ -233,12 +245,12 @@ class ComplaintReader:
         paid = float(str(amount.value)) if amount else None
         promised = self._facts.promised_return(body.text, paid) if fraud else None
         return {
-            "category": category,
+            "category": category if confidence >= self.abstain else None,
             "confidence": confidence,
             "secondary": second if fraud else None,
             "tactics": sorted({s.tactic for s in spans}),
             "stage": stage,
-            "elderly": self._facts.elderly(body.view),
+            "elderly": elderly,
             "amount_yuan": paid,
             "respondent": body.quote(respondent),
             "evidence": [

@@ -13,7 +13,7 @@ from fraudrisk.bundle import save_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier
 from fraudrisk.complaints.facts import FactFinder
 from fraudrisk.complaints.grams import fold_text
-from fraudrisk.complaints.heads import TextHeads
+from fraudrisk.complaints.heads import ElderlyHead, TextHeads
 from fraudrisk.complaints.lexicon import TacticFinder
 from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.complaints.payments import PaymentModel
@@ -100,15 +100,17 @@ def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, t
     views = prepare([r["text"] for r in rows], [r.get("title") or "" for r in rows])
     bodies = prepare([r["text"] for r in rows])
     fraud = [i for i, r in enumerate(rows) if r["label"] in pack.fraud_categories]
+    features = model.features(views)
     heads = TextHeads.fit(
-        model.features([views[i] for i in fraud]),
+        features[fraud],
         [facts.flags(bodies[i], finder.find(bodies[i])) for i in fraud],
         [{s["tactic"] for s in rows[i]["spans"] if s["tactic"]} for i in fraud],
         [rows[i]["stage"] for i in fraud],
         sorted(pack.tactic_labels),
     )
     names = [fold_text(mask_text(clean_text(r["respondent"]))) if r["respondent"] else None for r in rows]
-    return ReaderParts(heads, NameTagger.fit(bodies, names), PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows]), threshold)
+    elderly = ElderlyHead.fit(features, [facts.elderly_flags(v) for v in views], [r["elderly"] for r in rows])
+    return ReaderParts(heads, elderly, NameTagger.fit(bodies, names), PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows]), threshold)
 
 
 def save_classifier(

@@ -6,6 +6,7 @@ One grammar serves a register's cells and the amounts inside complaint text. A v
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _CN_CHARS = "零〇一二三四五六七八九两俩仨廿卅壹贰貳叁叄肆�
 _UNIT_CHARS = "十拾百佰千仟kKwW万萬亿億"
 
 AMOUNT = re.compile(
-    rf"(?:\d[\d,\uff0c]*(?:\.\d+)?[{_UNIT_CHARS}]{{0,2}}|[{_CN_CHARS}十拾百佰千仟]+[{_UNIT_CHARS}]{{0,2}})"
+    rf"(?:\d+(?:[,\uff0c]\d{{3}}(?!\d))*(?:\.\d+)?[{_UNIT_CHARS}]{{0,2}}|[{_CN_CHARS}十拾百佰千仟]+[{_UNIT_CHARS}]{{0,2}})"
     rf"(?:[零〇]?[\d{_CN_CHARS}]+(?:\.\d+)?[{_UNIT_CHARS}]*)*"
     r"(?:多|余|来|几|出头|左右|上下)?[{_UNIT_CHARS}]?".replace("{_UNIT_CHARS}", _UNIT_CHARS)
 )
@@ -99,6 +100,20 @@ def _number(text: str) -> float | None:
     return total + section
 
 
+_DIGITS = _CN_CHARS.replace("零", "").replace("〇", "")
+_ALONE = re.compile(rf"(?<=[{_DIGITS}])(?=\d)|(?<=\d)(?=[{_DIGITS}])")
+"""9800一床, 押一付五7200: figures and characters side by side, no unit between, are two numbers."""
+_SPARE = re.compile(rf"(?<=[{_UNIT_CHARS}])(?P<a>[{_DIGITS}])(?=(?P<b>[{_DIGITS}]))")
+"""九千八一张: after a unit one bare digit closes the number; only neighbours (三万六七) are one vague figure."""
+
+
+def _numbers(raw: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where the numbers of a run stand."""
+    cuts = {m.start() for m in _ALONE.finditer(raw)} | {m.end() for m in _SPARE.finditer(raw) if _CN[m["b"]] != _CN[m["a"]] + 1}
+    places = [0, *sorted(cuts), len(raw)]
+    return ((start + a, start + b) for a, b in itertools.pairwise(places))
+
+
 _LARGE = frozenset("万萬wW千仟百佰kK")
 _MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|人民币|RMB|rmb)")
 _MONEY_BEFORE = re.compile(r"(?:¥|\uffe5|人民币|RMB)\s?$")
@@ -115,15 +130,14 @@ def find_amounts(text: str) -> Iterator[Amount]:
     >>> [a.yuan for a in find_amounts("交了3万6,返了2次,第3天又交五千块,一共四万一")]
     [36000.0, 5000.0, 41000.0]
     """
-    for match in AMOUNT.finditer(text):
-        raw = match.group().rstrip(",\uff0c")
-        end = match.start() + len(raw)
-        money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, match.start() - 4) : match.start()]))
+    for start, end in (place for match in AMOUNT.finditer(text) for place in _numbers(match.group(), match.start())):
+        raw = text[start:end]
+        money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, start - 4) : start]))
         has_unit = not _LARGE.isdisjoint(raw)
-        if not money and (_NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?", raw.replace(",", "")))):
+        if not money and (_NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?", raw.replace(",", "")))):
             continue
         if not money and raw.isdigit() and re.match(r"\s?[-/.年:点多]", text[end:]):
             continue
         value = parse_amount(raw)
         if value:
-            yield Amount(value, match.start(), end)
+            yield Amount(value, start, end)
