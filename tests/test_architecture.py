@@ -21,7 +21,8 @@ LEVELS = [
     ("features",),
     ("scoring",),
     ("clues",),
-    ("publish", "explaining", "run", "workspace", "simulate"),
+    ("publish", "explaining", "run", "steps", "workspace", "simulate"),
+    ("evaluation",),
     ("demo",),
     ("cli",),
 ]

@@ -16,7 +16,7 @@ from fraudrisk.features import fact_sql, feature_sql, register_sql
 from fraudrisk.packs import Pack
 from fraudrisk.records.cleaning import stored_schema
 from fraudrisk.records.tables import TABLES
-from fraudrisk.run import READING_SCHEMA
+from fraudrisk.steps import READING_SCHEMA
 
 AS_OF = dt.date(2026, 6, 1)
 IDS = ("A", "B", "C")

@@ -66,7 +66,9 @@ class ComplaintReader:
     ('EF3', 36000.0)
     """
 
-    def __init__(self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "", parts: ReaderParts | None = None, *, abstain: float = 0.0) -> None:
+    def __init__(
+        self, classifier: ComplaintClassifier, pack: Pack, model_id: str = "", parts: ReaderParts | None = None, *, abstain: float = 0.0
+    ) -> None:
         if not 0 <= abstain <= 1:
             raise InputError("abstain is no probability", where=f"abstain={abstain}", mend="give a number from 0 to 1")
         self.classifier, self.pack, self.parts, self.abstain = classifier, pack, parts, abstain
@@ -151,7 +153,9 @@ class ComplaintReader:
         for i in range(len(texts)):
             category, confidence = chosen[i]
             body = _Body(masked[i], bodies[i], cores[i][0], views[i])
-            yield self._row(body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i], respondents[i], elderly[i])
+            yield self._row(
+                body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i], respondents[i], elderly[i]
+            )
 
     def _probabilities(self, features: Any, views: list[str]) -> Any:
         """Of each category. A long text is also read in parts, so that what matters is not drowned by what surrounds it.

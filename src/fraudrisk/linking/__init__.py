@@ -2,5 +2,6 @@
 
 from fraudrisk.linking.linker import NameLinker
 from fraudrisk.linking.resolve import make_keys, resolve_complaints, resolve_records
+from fraudrisk.linking.subjects import subject_links, subject_rows
 
-__all__ = ["NameLinker", "make_keys", "resolve_complaints", "resolve_records"]
+__all__ = ["NameLinker", "make_keys", "resolve_complaints", "resolve_records", "subject_links", "subject_rows"]

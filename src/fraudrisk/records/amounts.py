@@ -134,7 +134,9 @@ def find_amounts(text: str) -> Iterator[Amount]:
         raw = text[start:end]
         money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, start - 4) : start]))
         has_unit = not _LARGE.isdisjoint(raw)
-        if not money and (_NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?", raw.replace(",", "")))):
+        if not money and (
+            _NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?", raw.replace(",", "")))
+        ):
             continue
         if not money and raw.isdigit() and re.match(r"\s?[-/.年:点多]", text[end:]):
             continue

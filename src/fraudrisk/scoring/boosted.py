@@ -178,7 +178,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         positives = int(code.sum())
         if positives < ENOUGH:
             warnings.warn(
-                f"{positives} positives are too few to beat the scorecard (from {ENOUGH} on it is worth trying)", FewPositivesWarning, stacklevel=2
+                f"{positives} positives are too few to beat the scorecard (from {ENOUGH} on it is worth trying)",
+                FewPositivesWarning,
+                stacklevel=2,
             )
         self.settings_ = self._searched(x, code, weight, periods) if self.search else self._settings(positives)
         group = self._group(x)
@@ -207,7 +209,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(str(error), where="y", mend="give labels of two classes, none missing") from error
         if len(self.classes_) > 2:
             raise InputError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}.", where="y", mend="join the classes"
+                f"Only binary classification is supported. The type of the target is {type_of_target(y)}.",
+                where="y",
+                mend="join the classes",
             )
         if len(self.classes_) < 2:
             raise InputError(f"there is only one class: {self.classes_[0]!r}", where="y", mend="rows of both classes are needed")
@@ -225,7 +229,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     self.columns_ = Columns.of(frame)
                 x = self.columns_.matrix(frame)
                 for name, count in () if reset else self.columns_.unseen(frame).items():
-                    warnings.warn(f"{count} value(s) of column {name} were never seen and count as missing", UnseenCategoryWarning, stacklevel=3)
+                    warnings.warn(
+                        f"{count} value(s) of column {name} were never seen and count as missing", UnseenCategoryWarning, stacklevel=3
+                    )
                 return check_array(x, ensure_all_finite="allow-nan", estimator=self)
             x = validate_data(self, frame, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
             if reset:
@@ -404,7 +410,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- keeping -------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None, as_of: str = "", data: str = "", purpose: str = "") -> None:
+    def save(
+        self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None, as_of: str = "", data: str = "", purpose: str = ""
+    ) -> None:
         """Write the model as a folder: LightGBM's text, plain JSON, a card; every file named by its SHA-256. Nothing is pickled.
 
         Parameters
@@ -450,7 +458,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         meta, files = load_bundle(Path(folder), "risk")
         written = tuple(int(p) for p in meta["versions"]["lightgbm"].split(".")[:1])
         if written > tuple(int(p) for p in lgb.__version__.split(".")[:1]):
-            raise InputError(f"the model was written by lightgbm {meta['versions']['lightgbm']}", where=str(folder), mend="upgrade lightgbm")
+            raise InputError(
+                f"the model was written by lightgbm {meta['versions']['lightgbm']}", where=str(folder), mend="upgrade lightgbm"
+            )
         model = cls(**meta["settings"])
         model.columns_ = Columns.from_meta(meta["columns"])
         model.n_features_in_ = len(model.columns_.columns)

@@ -100,7 +100,9 @@ class Columns:
             values = arrays[column.name]
             if column.categories is None:
                 if values.dtype == object:
-                    raise InputError("a column is of another type than the model learned from", where=f"column {column.name}: text, not numbers")
+                    raise InputError(
+                        "a column is of another type than the model learned from", where=f"column {column.name}: text, not numbers"
+                    )
                 out[:, k] = values
             else:
                 import pandas as pd
