@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fraudrisk.linking import NameLinker
     from fraudrisk.packs import Pack, load_pack
     from fraudrisk.records import read_table
-    from fraudrisk.scoring import Scorecard, score_batches
+    from fraudrisk.scoring import RiskScorer, Scorecard, score_batches
     from fraudrisk.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -26,6 +26,7 @@ _HOME = {
     "FraudRiskError": "errors",
     "NameLinker": "linking",
     "Pack": "packs",
+    "RiskScorer": "scoring",
     "Scorecard": "scoring",
     "Workspace": "workspace",
     "load_pack": "packs",
@@ -40,6 +41,7 @@ __all__ = [
     "FraudRiskError",
     "NameLinker",
     "Pack",
+    "RiskScorer",
     "Scorecard",
     "Workspace",
     "__version__",

@@ -136,6 +136,61 @@ def run(
 
 
 @app.command()
+def backtest(
+    ws: WorkspaceFolder,
+    outcome: Annotated[str, typer.Option(help="What counts as a find: confirmed, penalty, inspection_failed.")] = "penalty",
+    window: Annotated[str, typer.Option(metavar="DAYS", help="How long after each date it counts, such as 90d.")] = "90d",
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date judged.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date judged.")] = None,
+    capacity: Annotated[int, typer.Option(help="Businesses visited per date.")] = 50,
+    step: Annotated[str | None, typer.Option(metavar="DAYS", help="Between dates; the window when not given.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Compare only these; may be given again.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for backtest.json, table and plots.")] = None,
+) -> None:
+    """Replay the past: what each way of ordering would have found, how surely, and how many days earlier."""
+    from fraudrisk.evaluation.backtest import backtest as replay
+    from fraudrisk.evaluation.report import backtest_text
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    with _progress() as tell:
+        result = replay(
+            workspace, outcome=outcome, window=_days(window, "--window"), start=_date(start, "--from") if start else None,
+            end=_date(end, "--to") if end else None, step=_days(step, "--step") if step else None, capacity=capacity,
+            models=model or None, progress=tell,
+        )  # fmt: skip
+    folder = result.save(out or workspace.path / "backtests" / outcome)
+    _say(f"{backtest_text(result)}\n\n→ {folder}")
+
+
+@app.command()
+def monitor(
+    ws: WorkspaceFolder,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for monitor.json, table and plots.")] = None,
+) -> None:
+    """Say whether scores, features, categories and precision have moved since the first run."""
+    from fraudrisk.evaluation.drift import monitor as watch
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    drift = watch(workspace)
+    _say(f"{drift.text()}\n\n→ {drift.save(out or workspace.path / 'monitor')}")
+
+
+audits = typer.Typer(no_args_is_help=True, help="Look at a list from outside: whom it picks.")
+app.add_typer(audits, name="audit")
+
+
+@audits.command("groups")
+def audit_groups(ws: WorkspaceFolder, as_of: Day = None) -> None:
+    """Selection rate and precision of the list by district, entity type, size and age, with intervals."""
+    from fraudrisk.evaluation.report import groups_text
+    from fraudrisk.workspace import Workspace
+
+    _say(groups_text(Workspace(ws), _date(as_of, "--as-of") if as_of else None))
+
+
+@app.command()
 def explain(
     ws: WorkspaceFolder,
     business: Annotated[str, typer.Argument(metavar="ID", help="USCC, business id, clue number or name.")],
@@ -218,6 +273,13 @@ def _date(value: str, option: str) -> dt.date:
         return dt.date.fromisoformat(value)
     except ValueError:
         raise InputError("this is no date", where=f"{option} '{value}'", mend="write it as 2026-11-24") from None
+
+
+def _days(value: str, option: str) -> dt.timedelta:
+    text = value.strip().lower().removesuffix("d")
+    if not text.isdigit() or not int(text):
+        raise InputError("this is no number of days", where=f"{option} '{value}'", mend="write it as 90d")
+    return dt.timedelta(days=int(text))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -102,4 +102,4 @@ def test_bad_features_are_named(pack: Pack) -> None:
 def test_clone_and_parameters(pack: Pack) -> None:
     from sklearn.base import clone
 
-    assert clone(Scorecard("elder_fraud")).get_params() == {"pack": "elder_fraud"}
+    assert clone(Scorecard("elder_fraud")).get_params() == {"pack": "elder_fraud", "points": None}

@@ -154,6 +154,7 @@ def _cross_check(taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile
     yield from _known("lexicon.yaml: stage", lexicon.stages, stages)
     yield from _patterns(lexicon)
     yield from _features(indicators, categories, tactics, stages)
+    yield from _outcomes(indicators)
     yield from _indicators(indicators)
     departments = set(routing.departments)
     for number, rule in enumerate(routing.rules, 1):
@@ -215,6 +216,19 @@ def _features(file: IndicatorFile, categories: set[str], tactics: set[str], stag
         yield from _known(f"{place}: category", [c for c in f.categories if c != "fraud"], categories)
         yield from _known(f"{place}: tactic", f.tactics, tactics)
         yield from _known(f"{place}: stage", f.stages, stages)
+
+
+def _outcomes(file: IndicatorFile) -> Iterator[str]:
+    yield from _unique("indicators.yaml: outcome", [o.name for o in file.outcomes])
+    for o in file.outcomes:
+        place = f"indicators.yaml: outcome {o.name}"
+        columns = fact_columns(o.table)
+        if not columns:
+            yield f"{place}: table '{o.table}' does not exist"
+            continue
+        for what, sql in (("positive", o.positive), ("observed", o.observed)):
+            if sql:
+                yield from (f"{place}: {what}: {m}" for m in check_expression(sql, columns, boolean=True))
 
 
 def _indicators(file: IndicatorFile) -> Iterator[str]:

@@ -222,6 +222,20 @@ class LicenceNeed(_Strict):
     licence: str = Field(description="Regular expression over licence name and item (RE2).")
 
 
+class OutcomeRule(_Strict):
+    """What a backtest or a model takes for a find: rows of a table, by SQL expressions over its columns.
+
+    Where `observed` is empty everybody is observed: no such row means no such outcome. Else only those are with a row that
+    satisfies it, and nothing is said of the others: unchecked is not innocent.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    label: str
+    table: str
+    positive: str
+    observed: str = ""
+
+
 class IndicatorFile(_File):
     """``indicators.yaml``."""
 
@@ -233,6 +247,7 @@ class IndicatorFile(_File):
         description="Shape of the gamma prior on a rate relative to peers: pseudo-complaints; 1 makes one complaint twice the peers at most."
     )
     hub_limit: Annotated[int, Field(gt=1)] = Field(description="A shared address, phone or person with more businesses links none.")
+    outcomes: list[OutcomeRule] = []
     features: list[Feature]
     indicators: list[Indicator]
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, column_or_1d, validate_data
 
 from fraudrisk.bundle import load_bundle, save_bundle
 from fraudrisk.errors import InputError
 from fraudrisk.scoring.calibration import Calibration
+from fraudrisk.scoring.card import model_card
 from fraudrisk.scoring.columns import Columns, as_frame
-from fraudrisk.scoring.periods import Periods, split_periods
+from fraudrisk.scoring.periods import split_periods
+from fraudrisk.scoring.targets import binary_target, weighted_rows
+from fraudrisk.scoring.trees import Recipe, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,13 +32,6 @@ BASE = "base"
 """The contribution that is no column's: where every margin starts."""
 ENOUGH = 30
 """Positives below which a hand-made scorecard is the better guess."""
-_FEWEST_ROWS = 10
-_SAMPLED: dict[str, tuple[Any, ...]] = {
-    "num_leaves": (4, 7, 15, 31),
-    "min_child_samples": (5, 10, 20, 50),
-    "reg_lambda": (1.0, 5.0, 20.0),
-    "colsample": (0.3, 0.5, 0.8),
-}
 
 
 class FewPositivesWarning(UserWarning):
@@ -161,14 +156,10 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Fewer than ten rows, one class, infinite values, a column that is no feature; names it.
         """
         x = self._matrix(X, reset=True)
-        code = self._target(y, len(x))
+        self.classes_, code = binary_target(y, len(x))
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, x, dtype=np.float64)
-        if weight is not None and (weight < 0).any():
-            raise InputError("a weight is negative", where=f"row {int(np.flatnonzero(weight < 0)[0])}")
-        kept = np.arange(len(x)) if weight is None else np.flatnonzero(weight > 0)  # a weight of nothing is a row that is not there
+        kept = weighted_rows(code, weight)
         x, code, weight = x[kept], code[kept], None if weight is None else weight[kept]
-        if len(np.unique(code)) < 2:
-            raise InputError("there is only one class", where="y", mend="rows of both classes are needed, with weight")
         periods = split_periods(
             code,
             None if time is None else column_or_1d(time)[kept],
@@ -182,42 +173,20 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 FewPositivesWarning,
                 stacklevel=2,
             )
-        self.settings_ = self._searched(x, code, weight, periods) if self.search else self._settings(positives)
+        rows = Rows(x, code, weight)
+        recipe = self._recipe(positives)
+        if self.search:
+            recipe = recipe.searched(rows, periods, self.search, self.progress or (lambda *_: None))
+        self.n_rounds_, margin, judged = recipe.rehearse(rows, periods)
         group = self._group(x)
-        self.n_rounds_, margin, rows = self._rehearse(x, code, weight, periods)
-        self.calibration_ = (
-            Calibration.fit(margin, code[rows], None if weight is None else weight[rows], None if group is None else group[rows])
-            if len(rows)
-            else Calibration()
-        )
-        self.booster_ = self._train(x, code, weight, self.n_rounds_)
+        self.calibration_ = Calibration()
+        if len(judged):
+            seen = rows.take(judged)
+            self.calibration_ = Calibration.fit(margin, seen.y, seen.weight, None if group is None else group[judged])
+        self.booster_ = recipe.train(rows, self.n_rounds_)
+        self.settings_ = recipe.meta()
         self.how_ = {"rows": len(x), "positives": positives, "enough": positives >= ENOUGH, "calibrated": periods.how}
         return self
-
-    def _target(self, y: Any, n: int) -> Any:
-        if y is None:
-            raise InputError("requires y to be passed, but the target y is None", where="y", mend="give one label per row")
-        y = column_or_1d(y, warn=True)
-        if len(y) != n:
-            raise InputError(f"Found input variables with inconsistent numbers of samples: {[n, len(y)]}", where="y")
-        try:
-            check_classification_targets(y)
-            if type_of_target(y) == "unknown":
-                raise ValueError("Unknown label type: unknown")
-            self.classes_, code = np.unique(y, return_inverse=True)
-        except ValueError as error:
-            raise InputError(str(error), where="y", mend="give labels of two classes, none missing") from error
-        if len(self.classes_) > 2:
-            raise InputError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}.",
-                where="y",
-                mend="join the classes",
-            )
-        if len(self.classes_) < 2:
-            raise InputError(f"there is only one class: {self.classes_[0]!r}", where="y", mend="rows of both classes are needed")
-        if n < _FEWEST_ROWS:
-            raise InputError(f"n_samples = {n} is too few to learn from", where="X", mend=f"give at least {_FEWEST_ROWS} rows")
-        return code.astype(np.float64)
 
     def _matrix(self, X: Any, *, reset: bool = False) -> Any:
         """The rows as float64; a frame's columns by name and kind, an array's as they stand."""
@@ -244,90 +213,26 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except ValueError as error:
             raise InputError(str(error), where="X", mend="give the columns the model learned from, finite, one row per business") from error
 
-    def _settings(self, positives: float) -> dict[str, Any]:
-        return {
-            "num_leaves": self.num_leaves,
-            "min_child_samples": max(1, min(self.min_child_samples, int(positives) // 2)),
-            "reg_lambda": self.reg_lambda,
-            "colsample": self.colsample,
-        }
-
-    def _searched(self, x: Any, code: Any, weight: Any, periods: Periods) -> dict[str, Any]:
-        """Random search, seeded: every trial learns from earlier rows and is judged by the log-loss of later ones."""
-        random = np.random.default_rng(self.random_state)
-        trials = [self._settings(code.sum())]
-        trials += [{name: values[random.integers(len(values))] for name, values in _SAMPLED.items()} for _ in range(self.search)]
-        best, lowest = trials[0], np.inf
-        for number, trial in enumerate(trials):
-            if self.progress:
-                self.progress("试参数", number, len(trials))
-            self.settings_ = trial
-            loss = float(np.mean([self._stopped(x, code, weight, a, b)[1] for a, b in periods.stopping]))
-            if loss < lowest:
-                best, lowest = trial, loss
-        return best
-
-    def _rehearse(self, x: Any, code: Any, weight: Any, periods: Periods) -> tuple[int, Any, Any]:
-        """How many trees, and margins of rows not learned from, for calibration."""
-        rounds = [self._stopped(x, code, weight, a, b)[0] for a, b in periods.stopping]
-        n = int(np.median(rounds)) if rounds else min(50, self.n_estimators)
-        margins, rows = [], []
-        for a, b in periods.calibrating:
-            margins.append(self._train(x[a], code[a], None if weight is None else weight[a], n).predict(x[b], raw_score=True))
-            rows.append(b)
-        return n, np.concatenate(margins) if margins else np.empty(0), np.concatenate(rows) if rows else np.empty(0, np.int64)
-
-    def _stopped(self, x: Any, code: Any, weight: Any, a: Any, b: Any) -> tuple[int, float]:
-        import lightgbm as lgb
-
-        learn = self._dataset(x[a], code[a], None if weight is None else weight[a])
-        judge = learn.create_valid(x[b], code[b], weight=None if weight is None else weight[b])
-        record: dict[str, Any] = {}
-        booster = lgb.train(
-            self._parameters(), learn, self.n_estimators, valid_sets=[judge],
-            callbacks=[lgb.early_stopping(self.patience, verbose=False), lgb.record_evaluation(record)],
-        )  # fmt: skip
-        return max(1, booster.best_iteration), min(record["valid_0"]["binary_logloss"])
-
-    def _train(self, x: Any, code: Any, weight: Any, rounds: int) -> Any:
-        import lightgbm as lgb
-
-        return lgb.train(self._parameters(), self._dataset(x, code, weight), rounds)
-
-    def _dataset(self, x: Any, code: Any, weight: Any) -> Any:
-        import lightgbm as lgb
-
-        return lgb.Dataset(
-            x, code, weight=weight, feature_name=[f"c{k}" for k in range(x.shape[1])], categorical_feature=self.columns_.categorical,
-            params={"verbose": -1, "feature_pre_filter": False}, free_raw_data=True,
-        )  # fmt: skip
-
-    def _parameters(self) -> dict[str, Any]:
+    def _recipe(self, positives: float) -> Recipe:
         asked = dict(self.monotone or {})
         unknown = sorted(set(asked) - set(self.columns_.names))
         if unknown or any(d not in (-1, 0, 1) for d in asked.values()):
             raise InputError("monotone names what is no column, or a direction other than -1, 0, 1", where=f"monotone {unknown or asked}")
-        s = self.settings_
-        return {
-            "objective": "binary",
-            "metric": "binary_logloss",
-            "learning_rate": self.learning_rate,
-            "num_leaves": s["num_leaves"],
-            "min_data_in_leaf": s["min_child_samples"],
-            "lambda_l2": s["reg_lambda"],
-            "bagging_fraction": self.subsample,
-            "bagging_freq": 1,
-            "feature_fraction": s["colsample"],
-            "extra_trees": self.extra_trees,
-            "monotone_constraints": [
-                0 if c.categories is not None else asked.get(c.name, 0) for c in self.columns_.columns
-            ],
-            "seed": self.random_state,
-            "num_threads": self.n_jobs,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbose": -1,
-        }  # fmt: skip
+        return Recipe(
+            n_estimators=self.n_estimators,
+            learning_rate=self.learning_rate,
+            num_leaves=self.num_leaves,
+            min_child_samples=max(1, min(self.min_child_samples, int(positives) // 2)),
+            reg_lambda=self.reg_lambda,
+            subsample=self.subsample,
+            colsample=self.colsample,
+            extra_trees=self.extra_trees,
+            monotone=tuple(0 if c.categories is not None else asked.get(c.name, 0) for c in self.columns_.columns),
+            categorical=tuple(self.columns_.categorical),
+            patience=self.patience,
+            seed=self.random_state,
+            threads=self.n_jobs,
+        )
 
     # -- scoring -------------------------------------------------------------------------------------------------------
 
@@ -442,7 +347,7 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "data": data,
             "versions": {"lightgbm": lightgbm.__version__},
         }
-        save_bundle(Path(folder), meta, {}, _card(self, meta, purpose), texts={"booster": self.booster_.model_to_string()})
+        save_bundle(Path(folder), meta, {}, model_card(meta, purpose), texts={"booster": self.booster_.model_to_string()})
 
     @classmethod
     def load(cls, folder: str | Path) -> RiskScorer:
@@ -476,27 +381,3 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def directions(pack: Pack) -> dict[str, int]:
     """Which way each feature of a pack points, where the pack knows: what :class:`RiskScorer` takes as ``monotone``."""
     return {f.name: f.direction for f in pack.features if f.direction}
-
-
-def _card(model: RiskScorer, meta: Mapping[str, Any], purpose: str) -> str:
-    how = meta["how"]
-    lines = [
-        "# Risk model",
-        "",
-        purpose or "Ranks businesses for a check by people.",
-        "",
-        f"Learned from: {meta['data'] or 'not said'}; as of {meta['as_of'] or 'not said'}. "
-        f"Rows {how['rows']}, positives {how['positives']}{'' if how['enough'] else ' (too few to expect it to beat the scorecard)'}.",
-        "",
-        f"Trees: {meta['rounds']}. Settings: `{meta['used']}`. Stopped and calibrated {how['calibrated']}.",
-        "",
-        "| measure | value |",
-        "|---|---|",
-        *(f"| {k} | {v} |" for k, v in meta["metrics"].items()),
-        "",
-        f"Columns: {', '.join(c['name'] for c in meta['columns'])}.",
-        "",
-        "It names leads, not findings: a score says where to look, never what was done. Every clue is checked by people.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -64,7 +64,9 @@ def _ranks(time: Any) -> Any:
 
 
 def _apart(y: Any, entity: Any, learn: Any, stop: Any, judge: Any) -> tuple[Any, Any, Any]:
-    entity = np.asarray(entity)
+    import pandas as pd
+
+    entity = pd.factorize(np.asarray(entity))[0]
     alone_stop = stop & ~np.isin(entity, entity[learn])
     alone_judge = judge & ~np.isin(entity, entity[learn | stop])
     return learn, alone_stop if _enough(y, alone_stop) else stop, alone_judge if _enough(y, alone_judge) else judge

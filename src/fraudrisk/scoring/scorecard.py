@@ -6,6 +6,7 @@ batch, on any engine.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fraudrisk.errors import InputError
+from fraudrisk.files import atomic_text
 from fraudrisk.packs import Pack, load_pack
 from fraudrisk.packs.schema import GradeRule, Indicator, Points
+from fraudrisk.scoring.refit import refit_points
+from fraudrisk.scoring.targets import binary_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +38,8 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
     ----------
     pack : str, Path or Pack
         Whose indicators and grades.
+    points : path or mapping, optional
+        Other points for some indicators, as :meth:`to_json` wrote them; a person may have changed them.
 
     Examples
     --------
@@ -46,8 +52,9 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
     22.0
     """
 
-    def __init__(self, pack: str | Path | Pack = "elder_fraud") -> None:
+    def __init__(self, pack: str | Path | Pack = "elder_fraud", points: str | Path | Mapping[str, Any] | None = None) -> None:
         self.pack = pack
+        self.points = points
 
     def _checked(self) -> Pack:
         return self.pack if isinstance(self.pack, Pack) else load_pack(self.pack)
@@ -57,9 +64,71 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
         """Columns of :meth:`assess`, in order."""
         return ["score", "grade", *self._checked().indicators.indices]
 
-    def fit(self, X: Any = None, y: Any = None) -> Scorecard:
-        """Nothing to learn: the points stand in the pack."""
+    def fit(self, X: Any = None, y: Any = None, *, sample_weight: Any = None) -> Scorecard:
+        """Without outcomes nothing is learned: the points stand in the pack. With them the points are fitted again.
+
+        Parameters
+        ----------
+        X : DataFrame, optional
+            Features by name.
+        y : array of 0 and 1, optional
+            What was found.
+        sample_weight : array, optional
+
+        Raises
+        ------
+        InputError
+            One class only, or labels that do not fit the rows.
+        """
+        if y is None:
+            return self
+        _, code = binary_target(y, len(X))
+        weight = np.ones(len(code)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        features = _arrays(X)
+        indicators = {i.id: i for i in self._checked().indicators.indicators}
+        values = {name: features[i.feature] for name, i in indicators.items() if i.feature in features}
+        active = {name: self._active(i, features, len(code)) for name, i in indicators.items()}
+        self.points_ = refit_points(indicators, values, active, code, weight)
         return self
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the points as plain JSON: indicator → ``[threshold, points]`` pairs, to be read and changed by people."""
+        pack, given = self._checked(), self._given()
+        rows = {
+            i.id: {"label": i.label, "feature": i.feature, **given[i.id].model_dump(exclude_defaults=True)}
+            for i in pack.indicators.indicators
+        }
+        with atomic_text(Path(path)) as stream:
+            json.dump({"pack": pack.version, "points": rows}, stream, ensure_ascii=False, indent=1)
+            stream.write("\n")
+
+    def _given(self) -> dict[str, Points]:
+        """Points in force, by indicator: learned, else given, else the pack's."""
+        own = {i.id: i.points for i in self._checked().indicators.indicators}
+        if hasattr(self, "points_"):
+            return {**own, **self.points_}
+        given = self._read_points() if self.points is not None else {}
+        for name, row in given.items():
+            try:
+                own[name] = Points.model_validate({k: v for k, v in row.items() if k not in ("label", "feature")})
+            except (AttributeError, ValueError) as error:
+                raise InputError("these points cannot be read", where=f"indicator {name}", mend="write them as to_json does") from error
+        return own
+
+    def _read_points(self) -> Mapping[str, Any]:
+        source = self.points
+        if isinstance(source, str | Path):
+            try:
+                source = json.loads(Path(source).read_text(encoding="utf-8"))
+            except (OSError, json.JSONDecodeError) as error:
+                raise InputError("the points cannot be read", where=str(self.points), mend="name a file that to_json wrote") from error
+        rows = (source or {}).get("points", source or {})
+        unknown = sorted(set(rows) - {i.id for i in self._checked().indicators.indicators})
+        if unknown:
+            raise InputError(
+                "the pack has no such indicator", where=f"points {', '.join(unknown[:5])}", mend="use the pack they were made for"
+            )
+        return dict(rows)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -105,7 +174,8 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
 
     def _tenths(self, features: Mapping[str, Any], n: int) -> dict[str, Any]:
         indicators = self._checked().indicators.indicators
-        tenths = {i.id: self._points(i, features, n) for i in indicators}
+        given = self._given()
+        tenths = {i.id: self._points(i, given[i.id], features, n) for i in indicators}
         others = sum((np.maximum(tenths[i.id], 0) for i in indicators if not i.never_alone), np.zeros(n, np.int64))
         for i in indicators:
             if i.never_alone:
@@ -113,18 +183,23 @@ class Scorecard(BaseEstimator):  # type: ignore[misc]
         raw = sum(tenths.values(), np.zeros(n, np.int64))
         return {**tenths, BOUND: np.clip(raw, 0, 1000) - raw}
 
-    def _points(self, indicator: Indicator, features: Mapping[str, Any], n: int) -> Any:
+    def _points(self, indicator: Indicator, given: Points, features: Mapping[str, Any], n: int) -> Any:
         values = features.get(indicator.feature)
         if values is None:
             return np.zeros(n, np.int64)
-        points = _to_tenths(indicator.points, values)
+        if values.dtype == object:
+            raise InputError("a feature is no number", where=f"column {indicator.feature}", mend="give numbers, missing as NaN")
+        return np.where(self._active(indicator, features, n), _to_tenths(given, values), 0)
+
+    def _active(self, indicator: Indicator, features: Mapping[str, Any], n: int) -> Any:
+        """Rows in which the indicator's conditions hold."""
+        holds = np.ones(n, bool)
         for name in indicator.unless:
             if name in features:
-                points = np.where(np.nan_to_num(features[name]) > 0, 0, points)
+                holds &= ~(np.nan_to_num(features[name]) > 0)
         for name in indicator.requires:
-            present = np.nan_to_num(features[name]) > 0 if name in features else np.zeros(n, bool)
-            points = np.where(present, points, 0)
-        return points
+            holds &= np.nan_to_num(features[name]) > 0 if name in features else False
+        return holds
 
     def _grade(self, total: Any, features: Mapping[str, Any], n: int) -> Any:
         file = self._checked().indicators

@@ -33,7 +33,7 @@ def score_batches(model: Scorer, batches: Iterable[pa.RecordBatch], *, key: str 
     ----------
     model : Scorer
     batches : iterable of pyarrow.RecordBatch
-        `key`, and features as numbers.
+        `key`, and features: numbers, or text for categories.
     key : str
         Column carried through.
 
@@ -48,18 +48,18 @@ def score_batches(model: Scorer, batches: Iterable[pa.RecordBatch], *, key: str 
         names = batch.schema.names
         if key not in names:
             raise InputError(f"the batch has no column '{key}'", where=f"columns {', '.join(names[:8])}")
-        features = {n: _numbers(batch.column(n), n) for n in names if n != key}
+        features = {n: _values(batch.column(n), n) for n in names if n != key}
         scored = model.score_arrays(features, batch.num_rows)
         arrays = [batch.column(key), *(pa.array(scored[c], pa.string() if c == "grade" else pa.float64()) for c in model.columns)]
         yield pa.record_batch(arrays, names=[key, *model.columns])
 
 
-def _numbers(column: pa.Array, name: str) -> Any:
-    if not (
-        pa.types.is_floating(column.type)
-        or pa.types.is_integer(column.type)
-        or pa.types.is_boolean(column.type)
-        or pa.types.is_null(column.type)
-    ):
-        raise InputError("a feature is no number", where=f"column {name}, type {column.type}")
+def _values(column: pa.Array, name: str) -> Any:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column.to_numpy(zero_copy_only=False)
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise InputError("a feature is neither number nor category", where=f"column {name}, type {kind}")
     return column.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
