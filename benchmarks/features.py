@@ -69,6 +69,7 @@ def by_hand(folder: str) -> float:
 
     c = duckdb.connect(config={"memory_limit": "2GB", "temp_directory": f"{folder}/spill2"})
     c.execute("SET enable_progress_bar = false")
+    fail = "regexp_matches(lower(coalesce(result, '')), '不合格|不符合|不达标|不通过|未通过|(^|[^未])发现(问题|违法)|存在问题|责令|责改|查无下落|失联|无法联系|拒绝|隐瞒|立案|fail|violation|^1([.]0)?$')"
     penalty = "regexp_matches(coalesce(violation_type, '') || coalesce(case_name, ''), '虚假|误导|广告|无证|未取得|未经许可|传销|直销|欺诈|价格|假药|劣药|非法集资') AND repaired_on IS NULL AND (public_until IS NULL OR public_until >= DATE '2026-06-01')"
     c.execute(f"""COPY (
 WITH c AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/complaint.parquet') WHERE known_at < DATE '2026-06-01'),
@@ -81,7 +82,8 @@ cs AS (SELECT business_id, {people(365, "TRUE")} AS complaints_365, {people(730,
   count(DISTINCT division_code) FILTER (WHERE d <= 365 AND {tactic("T01")}) AS lecture_places_365, {people(730, tactic("T22"))} AS impersonation_730, {people(365, tactic("T02", "T04"))} AS cure_claims_365,
   {people(365, tactic("T06", "T07"))} AS overpriced_365, {people(730, tactic("T15"))} AS bed_payers_730 FROM c GROUP BY 1),
 i AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/inspection.parquet') WHERE known_at < DATE '2026-06-01'),
-ins AS (SELECT business_id, count(*) FILTER (WHERE d <= 180 AND selection_reason = '定向' AND regexp_matches(result, '未发现问题')) AS clean_checks_180, count(*) FILTER (WHERE d <= 365) AS visits_365, min(d) AS visit_days FROM i GROUP BY 1),
+ins AS (SELECT business_id, count(*) FILTER (WHERE d <= 180 AND selection_reason = '定向' AND regexp_matches(result, '未发现问题')) AS clean_checks_180, count(*) FILTER (WHERE d <= 365) AS visits_365, min(d) AS visit_days,
+  count(*) FILTER (WHERE d <= 1096) AS visits_1095, max(d) AS first_visit_days, count(*) FILTER (WHERE d <= 365 AND {fail}) AS fails_365, count(*) FILTER (WHERE d <= 1096 AND {fail}) AS fails_1095, min(d) FILTER (WHERE {fail}) AS fail_days FROM i GROUP BY 1),
 p AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/penalty.parquet') WHERE known_at < DATE '2026-06-01'),
 pen AS (SELECT business_id, count(*) FILTER (WHERE d <= 1096 AND {penalty}) AS penalties_in_force, min(d) FILTER (WHERE d <= 1096 AND {penalty}) AS penalty_days, count(*) FILTER (WHERE d <= 1096) AS penalties_1095 FROM p GROUP BY 1),
 b AS (SELECT business_id, sector, entity_type LIKE '%个体%' AS sole, cs.* EXCLUDE (business_id), ins.* EXCLUDE (business_id), pen.* EXCLUDE (business_id),

@@ -20,6 +20,7 @@ import pytest
 
 from fraudrisk.packs import Pack
 from fraudrisk.run import RunResult
+from fraudrisk.scoring import Scorecard
 from fraudrisk.workspace import Workspace
 from tests.conftest import AS_OF
 
@@ -200,3 +201,35 @@ def test_clue_numbers_stay_when_more_is_listed(office: Workspace, finished: RunR
     assert (before[both] == after[both]).all()
     assert before.str.fullmatch(r"YL-330299-202611-\d{4}").all()
     assert after.is_unique
+
+
+def test_removing_the_quoted_records_changes_the_score_by_the_stated_points(office: Workspace, finished: RunResult, tmp_path: Path) -> None:
+    """The reason with most points of the first clue, when it stands on its own table: without its records exactly its points are gone."""
+    features = finished.features().set_index("business_id")
+    evidence = finished.evidence()
+    pack = office.pack
+    card = Scorecard(pack)
+    tried = 0
+    for business, parts in finished.contributions().set_index("business_id").iterrows():
+        for indicator in pack.indicators.indicators:
+            points = parts[indicator.id]
+            records = evidence[(evidence["business_id"] == business) & (evidence["feature"] == indicator.feature)]
+            if points == 0 or records.empty or set(records["table_name"]) != {"abnormal_listing"}:
+                continue
+            copy = tmp_path / f"without{tried}"
+            shutil.copytree(office.path, copy, ignore=shutil.ignore_patterns("runs", "clues"))
+            for path in (copy / "tables" / "abnormal_listing").glob("*.parquet"):
+                table = pq.read_table(path)
+                kept = table.filter(~pd.Series(table.column("record_id").to_pylist()).isin(records["record_id"]).to_numpy())
+                pq.write_table(kept, path)
+                manifest = path.with_suffix(".json")
+                manifest.write_text(
+                    json.dumps({**json.loads(manifest.read_text(encoding="utf-8")), "bytes": path.stat().st_size}), encoding="utf-8"
+                )
+            without = Workspace(copy).run(AS_OF, 40).features().set_index("business_id").loc[[business]]
+            now, then = card.assess(without)["score"].iloc[0], card.assess(features.loc[[business]])["score"].iloc[0]
+            assert then - now == pytest.approx(points)
+            tried += 1
+            if tried == 2:
+                return
+    assert tried, "no listed business stands on an abnormal listing"

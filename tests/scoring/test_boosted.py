@@ -239,3 +239,29 @@ def test_the_packs_directions(pack: Pack) -> None:
     assert known["victims_365"] == 1
     assert known["settled_share"] == -1
     assert "years_registered" not in known
+
+
+def test_a_learned_margin_is_explained_in_the_scorecards_sentences(pack: Pack) -> None:
+    from fraudrisk.scoring.reasons import explain_margin
+
+    rng = np.random.default_rng(4)
+    n = 400
+    frame = pd.DataFrame(
+        {
+            "business_id": [f"b{i}" for i in range(n)],
+            "cure_claims_365": rng.poisson(0.5, n).astype(float),
+            "years_registered": rng.gamma(2, 3, n),
+            "sector": rng.choice(["a", "b"], n),
+        }
+    )
+    y = (frame["cure_claims_365"] + rng.normal(size=n) * 0.5 > 1.2).astype(int)
+    columns = ["cure_claims_365", "years_registered", "sector"]
+    model = RiskScorer(monotone={"cure_claims_365": 1}).fit(frame[columns], y)
+    few = frame.nlargest(5, "cure_claims_365")
+    told = explain_margin(pack, few, model, top=2)
+    sums = told.reasons.groupby("business_id")["points"].sum()
+    margins = pd.Series(model.decision_function(few[columns]), index=few["business_id"])
+    assert np.allclose(sums.loc[margins.index], margins)
+    value = few["cure_claims_365"].iloc[0]
+    assert f"{value:.0f}人反映宣称治病、停药或虚假诊断" in set(told.reasons["sentence"])
+    assert "cure_claims_365" in told.features

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fraudrisk.workspace import Workspace
 
-__all__ = ["CATEGORIES", "Panel", "build_panel", "known_span", "labelled"]
+__all__ = ["CATEGORIES", "Panel", "build_panel", "known_span", "labelled", "selection_weights"]
 
 CATEGORIES = ("sector", "district")
 """What a model sees of the register beside the features."""
@@ -37,7 +37,7 @@ class Panel:
     ----------
     rows : DataFrame
         ``business_id``, ``date``, features, ``sector``, ``district``, ``score``, index points, ``y`` (nan where nobody looked),
-        ``happened_on``, ``reason``, ``weight`` (how many rows this one stands for).
+        ``happened_on``, ``reason``, ``weight`` (how many rows this one stands for when learning).
     features : tuple of str
         Columns a model may learn from.
     """
@@ -114,8 +114,23 @@ def build_panel(
         blocks.append(_block(workspace, steps.work, end.work, rule, date, window, sample if date in sampled else None))
     tell("重放", len(dates), len(dates))
     rows = pd.concat(blocks, ignore_index=True)
+    if rule.observed:
+        rows["weight"] *= selection_weights(rows)
     names = tuple(f.name for f in workspace.pack.features if rows[f.name].notna().any())
     return Panel(rows, (*names, *(c for c in CATEGORIES if not rows[c].dropna().eq(rows[c].dropna().iloc[:1].squeeze()).all())))
+
+
+def selection_weights(rows: pd.DataFrame, *, least: float = 0.2, most: float = 5.0) -> Any:
+    """What each row weighs so that those who were checked stand for all: the inverse of how likely they were to be checked.
+
+    The propensity is the share checked among rows of the same grade, with or without complaints (Rosenbaum & Rubin 1983, by
+    strata); weights are stabilised by the share checked of all and held between `least` and `most`.
+    """
+    stratum: Any = rows["grade"].astype(str) + np.where(rows["complaints_365"].fillna(0) > 0, "+", "-")
+    checked = rows["y"].notna()
+    size, seen = rows["weight"].groupby(stratum).sum(), rows["weight"].where(checked, 0.0).groupby(stratum).sum()
+    share = (seen + checked.mean()) / (size + 1)
+    return np.clip(checked.mean() / stratum.map(share).to_numpy(), least, most)
 
 
 def labelled(workspace: Workspace, rule: OutcomeRule, since: dt.date | str) -> dict[str, float]:

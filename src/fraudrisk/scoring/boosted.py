@@ -94,9 +94,9 @@ class RiskScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_estimators: int = 600,
+        n_estimators: int = 1000,
         learning_rate: float = 0.03,
-        num_leaves: int = 15,
+        num_leaves: int = 10,
         min_child_samples: int = 20,
         reg_lambda: float = 5.0,
         subsample: float = 0.8,

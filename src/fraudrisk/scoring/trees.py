@@ -62,7 +62,7 @@ class Recipe:
         import lightgbm as lgb
 
         data = self._dataset(learn)
-        valid = data.create_valid(judge.x, judge.y, weight=judge.weight)
+        valid = data.create_valid(judge.x, judge.y, weight=judge.weight, params=self._parameters())
         seen: dict[str, Any] = {}
         callbacks: list[Callable[..., Any]] = [lgb.early_stopping(self.patience, verbose=False), lgb.record_evaluation(seen)]
         booster = lgb.train(self._parameters(), data, self.n_estimators, valid_sets=[valid], callbacks=callbacks)
@@ -97,8 +97,9 @@ class Recipe:
         import lightgbm as lgb
 
         names = [f"c{k}" for k in range(rows.x.shape[1])]
-        kept = {"verbose": -1, "feature_pre_filter": False}
-        return lgb.Dataset(rows.x, rows.y, weight=rows.weight, feature_name=names, categorical_feature=list(self.categorical), params=kept)
+        return lgb.Dataset(
+            rows.x, rows.y, weight=rows.weight, feature_name=names, categorical_feature=list(self.categorical), params=self._parameters()
+        )
 
     def _parameters(self) -> dict[str, Any]:
         return {
@@ -117,5 +118,6 @@ class Recipe:
             "num_threads": self.threads,
             "deterministic": True,
             "force_row_wise": True,
+            "feature_pre_filter": False,
             "verbose": -1,
         }
