@@ -21,6 +21,7 @@ LEVELS = [
     ("features",),
     ("scoring",),
     ("clues",),
+    ("outcomes",),
     ("publish", "explaining", "run", "steps", "workspace", "simulate"),
     ("evaluation",),
     ("demo",),

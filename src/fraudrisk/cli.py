@@ -221,6 +221,26 @@ def classify(
     _say(f"{counts['rows']} rows in = {counts['rows']} rows out → {out}; " + ", ".join(f"{k} {v}" for k, v in counts["categories"].items()))
 
 
+@app.command("check-report")
+def check_report(source: Input, out: Out) -> None:
+    """Check verification reports (JSON Lines: id, text): what is missing, vague or against itself, and how to mend it."""
+    from fraudrisk.outcomes.report_files import check_file
+
+    counts = check_file(source, out)
+    _say(
+        f"{counts.pop('reports')} reports, {counts.pop('faulty')} with faults → {out}; " + ", ".join(f"{k} {v}" for k, v in counts.items())
+    )
+
+
+@app.command()
+def route(source: Input, out: Out) -> None:
+    """Name the department that owns each complaint (JSON Lines: id, text, optional category, business), and why."""
+    from fraudrisk.clues.routing_files import route_file
+
+    counts = route_file(source, out)
+    _say(f"{sum(counts.values())} complaints → {out}; " + ", ".join(f"{k} {v}" for k, v in sorted(counts.items(), key=lambda kv: -kv[1])))
+
+
 @app.command("train-classifier")
 def train_classifier(
     source: Input,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,8 +20,20 @@ class Route:
     reason: str
 
 
-def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "") -> Route:
+def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "", *, text: str = "", business: str = "") -> Route:
     """The first rule of the pack that fits.
+
+    Parameters
+    ----------
+    pack : Pack
+    category : str
+    tactics : collection of str
+    uscc : str
+        The business's code, or its first digits.
+    text : str
+        The complaint, folded; rules that look at words fit only where it is given.
+    business : str
+        Name, kind, scope and licences of the business, folded.
 
     Examples
     --------
@@ -33,6 +46,8 @@ def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "") -
             (not rule.categories or category in rule.categories)
             and (not rule.tactics or set(rule.tactics) & set(tactics))
             and (not rule.uscc_prefix or any(uscc.startswith(p) for p in rule.uscc_prefix))
+            and (not rule.words or (text and re.search(rule.words, text)))
+            and (not rule.business or (business and re.search(rule.business, business)))
         ):
-            return Route(rule.owner, tuple(rule.also), rule.reason)
+            return Route(rule.owner, tuple(a for a in rule.also if a != rule.owner), rule.reason)
     return Route(pack.routing.default_owner, (), "无更具体的归口规则，由默认单位受理")

@@ -264,6 +264,8 @@ class Conduct(_Strict):
     categories: list[str] = []
     tactics: list[str] = []
     uscc_prefix: list[str] = []
+    words: str = Field(default="", description="Regular expression over the complaint's text; a clue without text fits no such rule.")
+    business: str = Field(default="", description="Regular expression over name, kind, scope and licences of the business.")
 
 
 class Routing(_File):
