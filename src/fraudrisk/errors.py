@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["ConfigError", "FraudRiskError", "InputError", "IntegrityError", "NotFoundError", "PackError"]
+__all__ = ["ConfigError", "ConflictError", "FraudRiskError", "InputError", "IntegrityError", "NotFoundError", "PackError"]
 
 
 class FraudRiskError(Exception):
@@ -57,6 +57,12 @@ class NotFoundError(InputError):
 
 class ConfigError(InputError):
     """A setting is wrong."""
+
+
+class ConflictError(InputError):
+    """What was asked for does not fit what happened in between."""
+
+    http_status = 409
 
 
 class PackError(InputError):

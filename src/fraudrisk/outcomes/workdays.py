@@ -31,7 +31,9 @@ def is_working_day(day: dt.date) -> bool:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError as error:
         raise InputError(
-            f"the holidays of {day.year} are not published in the installed calendar", where=f"day {day}", mend="upgrade chinesecalendar, or give a date within it"
+            f"the holidays of {day.year} are not published in the installed calendar",
+            where=f"day {day}",
+            mend="upgrade chinesecalendar, or give a date within it",
         ) from error
 
 
