@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +23,20 @@ CODES = (
 
 _SENTENCE = re.compile(r"[^\u3002\uff1b;\uff01!\uff1f?\n]+[\u3002\uff1b;\uff01!\uff1f?\n]?")
 _NAME_BREAK = re.compile(r"[\u3001/\u00b7\s]|和|与|及|以及")
-_NAME = re.compile(r"^[\u4e00-\u9fff]{1,3}(?:某{1,2}|[\u4e00-\u9fff*\u00d7]{1,2})?(?:\(.{0,24}\))?$")
+_PERSON = re.compile(r"[\u4e00-\u9fff]{1,2}(?:某{1,2}|[*\u00d7]{1,2})[\u4e00-\u9fff]?")
+_JOINED = re.compile(r"^(?:[\uff08(][^\uff09)]{0,14}[\uff09)])?(?:[\u3001\uff0c,\uff1b; /]|和|与|及|以及|会同|同)[^\u3002\n]{0,16}$")
+_ROLE = re.compile(
+    r"(?:负责人|经营者|店主|摊主|当事人|法定代表人|老板|被反映人|被核查人|被举报人|对象|会长|社长|院长|店长|经理|总监|牵头人|承包人|举报人|反映人|投诉人|来电人"
+    r"|询问|老人|家属|自称|嫌疑人|发起人|村医|会计|讲师|业务员|的|女士|先生|住户|证人|顾客|受害人|收款人|户名)[^\u3001\uff0c,\u3002\uff1b;\n]{0,4}$"
+)
+_TOLD = re.compile(r"\s*[\u4e00-\u9fff0-9一二三四五六七八九十\u3001.\u3010\u25a0 ]{0,6}反馈")
+_OTHER_PART = re.compile(
+    r"(?:证据|凭据|材料|依据|法律|结论|处置|处理|反馈|核查方式|方式|方法|办法|做法|怎么查|核查时间|时间|日期|地点|核查地点|去处|人员|核查人|检查人|经办|去人|对象|核查对象|被核查|附件|取得|留存|提取|线索|收件|关于)"
+)
+_LOOKING = re.compile(
+    r"查看|询问|调取|调阅|走访|进行(?:了)?(?:现场)?(?:检查|核查|核对|核实|询问)|开展|核对|查询|取得|提取|拍照|拍了|提供|予以配合|配合|返回|带路|按照要求|逐[项一]|报告|收到|接到|转来|核查组|性质恶劣|影响很坏"
+    r"|依据|依照|根据|责令|立案|移送|结案|反馈|告知|电话|回复|答复|笔录|照片|固定"
+)
 _DUPLICATE_OWES = ("NO_TIME", "NO_OBJECT", "NO_CONCLUSION", "NO_FEEDBACK", "VAGUE", "CONTRADICTION")
 
 
@@ -110,9 +124,9 @@ class _Report:
             "NO_PLACE": self._missing("place"),
             "NO_OBJECT": self._object(),
             "ONE_CHECKER": self._checkers(),
-            "NO_METHOD": self._missing("method"),
+            "NO_METHOD": self._method(),
             "NO_FACTS": self._facts(),
-            "NO_EVIDENCE": self._missing("evidence"),
+            "NO_EVIDENCE": self._evidence(),
             "NO_CONCLUSION": None if self.conclusion else self._end(),
             "VAGUE": self._vague(),
             "CONTRADICTION": self._contradiction(),
@@ -126,14 +140,25 @@ class _Report:
     # every check gives None where there is nothing to mend, else the words to show
 
     def _missing(self, rule: str) -> str | None:
-        return None if self.rules[rule].search(self.own) else self._begin()
+        return None if self.rules[rule].search(self.unquoted) else self._begin()
+
+    def _method(self) -> str | None:
+        """How it was checked; how the reporter was told is no method."""
+        for start, sentence in self.sentences:
+            own = self.unquoted[start : start + len(sentence)]
+            if not _TOLD.match(own) and self.rules["method"].search(self.rules["feedback"].sub("", own)):
+                return None
+        return self._begin()
+
+    def _evidence(self) -> str | None:
+        return None if self.rules["evidence"].search(self.folded) else self._begin()
 
     def _time(self) -> str | None:
         for start, sentence in self.sentences:
-            own = self.own[start : start + len(sentence)]
+            own = self.unquoted[start : start + len(sentence)]
             for match in self.rules["date"].finditer(own):
-                near = own[max(0, match.start() - 8) : match.end() + 12]
-                if not self.rules["not_check_date"].search(near) and (self.rules["check_words"].search(own) or "重复" in own):
+                near = own[max(0, match.start() - 6) : match.end() + 8]
+                if not self.rules["not_check_date"].search(near) and (self.rules["check_words"].search(own) or "重复" in self.own):
                     return None
         return self._begin()
 
@@ -141,40 +166,48 @@ class _Report:
         if self.rules["object_person"].search(self.folded):
             return None
         for match in self.rules["object"].finditer(self.folded):
-            name = re.split(r"(?:对|到|在|至|赴|向|往|由|被|的|为|是|称|反映|举报|投诉|检查|核查|位于|人员|某日|\u3001)", match.group())[-1]
+            name = re.split(r"(?:对|到|在|至|赴|向|往|由|被|的|为|是|称|反映|举报|投诉|检查|核查|位于|人员|某日|某|号|楼|\u3001)", match.group())[-1]
             if len(name) >= 4 and not self.rules["object_vague"].search(name):
+                return None
+        for match in re.finditer(r"(?:对象|查的是|核查|检查|单位)[^\u3002\uff1b;\n]{0,10}[“\"「](?P<n>[^”\"」]{2,20})[”\"」]", self.folded):
+            if self.rules["object"].search(match["n"] + "店"):
                 return None
         return self._begin()
 
     def _checkers(self) -> str | None:
-        if self.rules["checker_count"].search(self.own) and not self.rules["checker_one"].search(self.own):
+        if self.rules["checker_one"].search(self.own):
+            return self._begin()
+        if self.rules["checker_count"].search(self.folded):
             return None
-        most, words = 0, self._begin()
+        people = [m for m in _PERSON.finditer(self.folded) if not _ROLE.search(self.folded[max(0, m.start() - 9) : m.start()])]
+        for one, two in itertools.pairwise(people):
+            between = self.folded[one.end() : two.start()]
+            if len(between) <= 18 and _JOINED.match(between):
+                return None
+        most, words = len(people[:1]), self._sentence_at(people[0].start()) if people else self._begin()
         for match in self.rules["checker_title"].finditer(self.folded):
             rest = re.split(r"[\uff0c,\u3002\uff1b;\n]", self.folded[match.end() : match.end() + 60].lstrip(":\uff1a为是\uff08( "))[0]
             names = 0
             for part in _NAME_BREAK.split(re.sub(r"[\uff08(][^\uff09)]{0,30}[\uff09)]", "", rest)):
-                person = re.match(r"^(?:[\u4e00-\u9fff]某{1,2}|[\u4e00-\u9fff][\u4e00-\u9fff*\u00d7]{1,2})", part.strip())
+                person = re.match(r"^[\u4e00-\u9fff]{2,3}(?=$|[^\u4e00-\u9fff])", part.strip()) or _PERSON.match(part.strip())
                 if not person:
                     break
                 names += 1
-                if len(part.strip()) > 4:
-                    break
-            if names > most:
-                most, words = names, self.text[match.start() : match.end() + len(rest)]
+            most = max(most, names)
         if most >= 2 or (most == 1 and self.rules["joint"].search(self.own)):
             return None
         return words
 
     def _facts(self) -> str | None:
-        """A clause that says what was found, beyond that something was looked at or concluded."""
+        """A clause that says what was found, beyond that something was looked at, shown or concluded."""
         for start, sentence in self.sentences:
-            for clause in re.finditer(r"[^\uff0c,]+", self.own[start : start + len(sentence)]):
-                words = clause.group()
-                if self.rules["facts"].search(words) and not self._concludes(words):
-                    bare = self.rules["facts_bare"].sub("", words).strip(" :\uff1a")
-                    if len(bare) >= 5:
-                        return None
+            if _OTHER_PART.match(self.folded[start : start + len(sentence)].lstrip(" 0123456789.\u3001)\uff09(\uff08一二三四五六七八九十【】■")):
+                continue
+            for clause in re.finditer(r"[^\uff0c,]+", self.folded[start : start + len(sentence)]):
+                words = re.sub(r"[“\"「][^”\"」]*[”\"」]", "", clause.group())
+                bare = self.rules["facts_bare"].sub("", words).strip(" :\uff1a")
+                if len(bare) >= 4 and not _LOOKING.search(bare) and not self._concludes(words) and self.rules["facts"].search(bare):
+                    return None
         return self._begin()
 
     def _vague(self) -> str | None:
@@ -188,9 +221,9 @@ class _Report:
 
     def _contradiction(self) -> str | None:
         text = self.rules["not_violation"].sub(lambda m: " " * len(m.group()), self.own)
-        if self.conclusion == "不属实" and (match := self.rules["violation"].search(text)):
+        if self.conclusion in ("不属实", "无法核实") and (match := self.rules["violation"].search(text)):
             return self._sentence_at(match.start())
-        if self.conclusion == "属实" and (match := self.rules["nothing_found"].search(text)) and not self.rules["violation"].search(text):
+        if self.conclusion in ("属实", "部分属实") and (match := self.rules["nothing_found"].search(text)) and not self.rules["positive"].search(text):
             return self._sentence_at(match.start())
         return None
 
