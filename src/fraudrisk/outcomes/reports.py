@@ -23,11 +23,11 @@ CODES = (
 
 _SENTENCE = re.compile(r"[^\u3002\uff1b;\uff01!\uff1f?\n]+[\u3002\uff1b;\uff01!\uff1f?\n]?")
 _NAME_BREAK = re.compile(r"[\u3001/\u00b7\s]|和|与|及|以及")
-_PERSON = re.compile(r"[\u4e00-\u9fff]{1,2}(?:某{1,2}|[*\u00d7]{1,2})[\u4e00-\u9fff]?")
+_PERSON = re.compile(r"[\u4e00-\u9fff]{1,2}(?:某{1,2}|[*\u00d7]{1,2})(?:[\u4e00-\u9fff](?=[\u3001\uff0c,\u3002\uff1b;\s]))?")
 _JOINED = re.compile(r"^(?:[\uff08(][^\uff09)]{0,14}[\uff09)])?(?:[\u3001\uff0c,\uff1b; /]|和|与|及|以及|会同|同)[^\u3002\n]{0,16}$")
 _ROLE = re.compile(
     r"(?:负责人|经营者|店主|摊主|当事人|法定代表人|老板|被反映人|被核查人|被举报人|对象|会长|社长|院长|店长|经理|总监|牵头人|承包人|举报人|反映人|投诉人|来电人"
-    r"|询问|老人|家属|自称|嫌疑人|发起人|村医|会计|讲师|业务员|的|女士|先生|住户|证人|顾客|受害人|收款人|户名)[^\u3001\uff0c,\u3002\uff1b;\n]{0,4}$"
+    r"|询问|老人|家属|自称|嫌疑人|发起人|村医|会计|讲师|业务员|女士|先生|住户|证人|顾客|受害人|收款人|户名)(?:为|是|系|[:\uff1a])?[^\u3001\uff0c,\u3002\uff1b;\n]{0,4}$"
 )
 _TOLD = re.compile(r"\s*[\u4e00-\u9fff0-9一二三四五六七八九十\u3001.\u3010\u25a0 ]{0,6}反馈")
 _OTHER_PART = re.compile(
@@ -35,7 +35,7 @@ _OTHER_PART = re.compile(
 )
 _LOOKING = re.compile(
     r"查看|询问|调取|调阅|走访|进行(?:了)?(?:现场)?(?:检查|核查|核对|核实|询问)|开展|核对|查询|取得|提取|拍照|拍了|提供|予以配合|配合|返回|带路|按照要求|逐[项一]|报告|收到|接到|转来|核查组|性质恶劣|影响很坏"
-    r"|依据|依照|根据|责令|立案|移送|结案|反馈|告知|电话|回复|答复|笔录|照片|固定"
+    r"|依据|依照|根据|责令|立案|移送|结案|反馈|告知|电话|回复|答复|笔录|照片|固定|举报人|反映人|投诉人|来电人|重视|部署|会议|学习|领导|落实|细化|批示"
 )
 _DUPLICATE_OWES = ("NO_TIME", "NO_OBJECT", "NO_CONCLUSION", "NO_FEEDBACK", "VAGUE", "CONTRADICTION")
 
@@ -105,17 +105,18 @@ class _Report:
         return bool(self.rules["conclusion_bare"].search(clause))
 
     def _conclusion(self) -> tuple[str | None, int]:
+        head = re.search(r"(?:结论|定性|意见)[^\u3002\n]{0,14}?(?P<c>部分属实|不属实|属实|无法核实|移送|重复件)", self.unquoted)
+        if head:
+            return head["c"], head.start("c")
         found = [(m["c"], m.start("c")) for m in self.rules["conclusion_bare"].finditer(self.unquoted)]
         if found:
-            headed = [
-                (m["c"], m.start("c"))
-                for m in re.finditer(r"结论[^\u3002\n]{0,12}?(?P<c>部分属实|不属实|属实|无法核实|移送|重复件)", self.unquoted)
-            ]
-            return (headed or found)[-1]
-        if match := re.search(r"(?:重复(?:举报|投诉|反映|件|线索|信访)|系重复)", self.unquoted):
-            return "重复件", match.start()
-        if match := self.rules["transfer"].search(self.unquoted):
-            return "移送", match.start()
+            return found[-1]
+        for code, pattern in (
+            ("重复件", r"重复(?:举报|投诉|反映|件|线索|信访)|系重复"),
+            ("移送", r"(?:(?:本|该|此)(?:线索|件|案)|建议|予以|现)[^\u3002\uff1b;\n\uff0c,]{0,12}(?:移送|移交)"),
+        ):
+            if match := re.search(pattern, self.unquoted):
+                return code, match.start()
         return None, 0
 
     def faults(self) -> list[Fault]:
@@ -154,10 +155,13 @@ class _Report:
         return None if self.rules["evidence"].search(self.folded) else self._begin()
 
     def _time(self) -> str | None:
+        if self.conclusion == "重复件" and self.rules["date"].search(self.unquoted):
+            return None
         for start, sentence in self.sentences:
             own = self.unquoted[start : start + len(sentence)]
             for match in self.rules["date"].finditer(own):
-                near = own[max(0, match.start() - 6) : match.end() + 8]
+                before = re.split(r"[\uff0c,\u3001]", own[max(0, match.start() - 6) : match.start()])[-1]
+                near = before + re.split(r"[\uff0c,](?=\d)", own[match.start() : match.end() + 8])[0]
                 if not self.rules["not_check_date"].search(near) and (self.rules["check_words"].search(own) or "重复" in self.own):
                     return None
         return self._begin()
@@ -166,7 +170,10 @@ class _Report:
         if self.rules["object_person"].search(self.folded):
             return None
         for match in self.rules["object"].finditer(self.folded):
-            name = re.split(r"(?:对|到|在|至|赴|向|往|由|被|的|为|是|称|反映|举报|投诉|检查|核查|位于|人员|某日|某|号|楼|\u3001)", match.group())[-1]
+            name = re.split(
+                r"(?:对|到|在|至|赴|向|往|由|被|的|为|是|称|反映|举报|投诉|检查|核查|位于|人员|某日|某|号|楼|查明|发现|该|这家|此|\u3001)",
+                match.group(),
+            )[-1]
             if len(name) >= 4 and not self.rules["object_vague"].search(name):
                 return None
         for match in re.finditer(r"(?:对象|查的是|核查|检查|单位)[^\u3002\uff1b;\n]{0,10}[“\"「](?P<n>[^”\"」]{2,20})[”\"」]", self.folded):
@@ -175,8 +182,6 @@ class _Report:
         return self._begin()
 
     def _checkers(self) -> str | None:
-        if self.rules["checker_one"].search(self.own):
-            return self._begin()
         if self.rules["checker_count"].search(self.folded):
             return None
         people = [m for m in _PERSON.finditer(self.folded) if not _ROLE.search(self.folded[max(0, m.start() - 9) : m.start()])]
@@ -194,14 +199,17 @@ class _Report:
                     break
                 names += 1
             most = max(most, names)
-        if most >= 2 or (most == 1 and self.rules["joint"].search(self.own)):
+        alone = self.rules["checker_one"].search(self.own)
+        if not alone and (most >= 2 or (most == 1 and self.rules["joint"].search(self.own))):
             return None
         return words
 
     def _facts(self) -> str | None:
         """A clause that says what was found, beyond that something was looked at, shown or concluded."""
         for start, sentence in self.sentences:
-            if _OTHER_PART.match(self.folded[start : start + len(sentence)].lstrip(" 0123456789.\u3001)\uff09(\uff08一二三四五六七八九十【】■")):
+            if _OTHER_PART.match(
+                self.folded[start : start + len(sentence)].lstrip(" 0123456789.\u3001)\uff09(\uff08一二三四五六七八九十【】■")
+            ):
                 continue
             for clause in re.finditer(r"[^\uff0c,]+", self.folded[start : start + len(sentence)]):
                 words = re.sub(r"[“\"「][^”\"」]*[”\"」]", "", clause.group())
@@ -223,7 +231,11 @@ class _Report:
         text = self.rules["not_violation"].sub(lambda m: " " * len(m.group()), self.own)
         if self.conclusion in ("不属实", "无法核实") and (match := self.rules["violation"].search(text)):
             return self._sentence_at(match.start())
-        if self.conclusion in ("属实", "部分属实") and (match := self.rules["nothing_found"].search(text)) and not self.rules["positive"].search(text):
+        if (
+            self.conclusion in ("属实", "部分属实")
+            and (match := self.rules["nothing_found"].search(text))
+            and not self.rules["positive"].search(text)
+        ):
             return self._sentence_at(match.start())
         return None
 
