@@ -22,7 +22,7 @@ LEVELS = [
     ("scoring",),
     ("clues",),
     ("outcomes",),
-    ("publish", "explaining", "run", "steps", "workspace", "simulate"),
+    ("publish", "explaining", "run", "steps", "workspace", "taking_back", "simulate"),
     ("evaluation",),
     ("demo",),
     ("cli",),

@@ -135,6 +135,38 @@ def run(
     _say(summary(result))
 
 
+@app.command("take-back")
+def take_back(
+    ws: WorkspaceFolder, source: Annotated[Path, typer.Argument(metavar="FILE", help="The list as it came back: xlsx or csv.")]
+) -> None:
+    """Take a list that was filled by hand: every conclusion lands on its clue, or is rejected by name."""
+    from fraudrisk.taking_back import take_back as take
+    from fraudrisk.workspace import Workspace
+
+    done = take(Workspace(ws), source)
+    _say(f"{source.name}: {done.taken} conclusions taken, {done.repeated} known already, {len(done.rejected)} rejected → {done.report}")
+    for r in done.rejected[:20]:
+        _say(f"  row {r.row} {r.clue_id} {r.column} '{r.value}': {r.reason}")
+
+
+@app.command()
+def pending(ws: WorkspaceFolder, today: Day = None) -> None:
+    """The list of open clues with working days left, most overdue first."""
+    from fraudrisk.taking_back import enter_list, ledger_of
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    for run_date in workspace.runs():
+        enter_list(workspace, run_date)
+    ledger = ledger_of(workspace)
+    rows = ledger.pending(_date(today, "--as-of") if today else None)
+    ledger.close()
+    for r in rows.to_dict("records"):
+        mark = "逾期" if r["overdue"] else "    "
+        _say(f"{mark} {r['days_left']:>4}日  {r['clue_id']}  {r['status']}  {r['owner']}  {r['name']}{'  须上报' if r['escalate'] else ''}")
+    _say(f"{len(rows)} open, {int(rows['overdue'].sum())} overdue")
+
+
 @app.command()
 def backtest(
     ws: WorkspaceFolder,
@@ -161,6 +193,25 @@ def backtest(
         )  # fmt: skip
     folder = result.save(out or workspace.path / "backtests" / outcome)
     _say(f"{backtest_text(result)}\n\n→ {folder}")
+
+
+@app.command()
+def retrain(
+    ws: WorkspaceFolder,
+    outcome: Annotated[str, typer.Option(help="What counts as a find: confirmed, penalty, inspection_failed.")] = "confirmed",
+    window: Annotated[str, typer.Option(metavar="DAYS", help="How long after each date it counts, such as 90d.")] = "90d",
+    capacity: Annotated[int, typer.Option(help="Businesses visited per date.")] = 50,
+) -> None:
+    """Fit challengers on what came back; one leads only where it wins the replay by the stated rule."""
+    from fraudrisk.evaluation.report import backtest_text
+    from fraudrisk.evaluation.retraining import retrain as learn
+    from fraudrisk.workspace import Workspace
+
+    with _progress() as tell:
+        done = learn(Workspace(ws), outcome=outcome, window=_days(window, "--window"), capacity=capacity, progress=tell)
+    _say(
+        f"{backtest_text(done.result)}\n\n{'promoted' if done.promoted else 'stays'}: {done.champion} (before: {done.before}) → {done.folder}"
+    )
 
 
 @app.command()

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     # -- secrets come from the environment only; unset, the workspace keeps a random key in a file only its owner can read
     hash_key: SecretStr | None = Field(default=None, description="Key of the HMAC that joins persons and phones without storing them.")
 
+    ledger: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the ledger, such as postgresql+psycopg://…; unset, a file in the workspace."
+    )
+
     # -- reading
     max_cell_chars: int = Field(default=200_000, gt=0, description="A longer cell is cut and reported: one ticket never holds a book.")
     batch_rows: int = Field(default=65_536, gt=0, description="Rows cleaned at a time; bounds memory on large files.")
@@ -72,9 +76,9 @@ def load_settings(folder: Path | None = None, **given: Any) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"settings cannot be read: {error}", where=str(path), mend="mend the file or delete it") from error
-        if "hash_key" in values:
+        for secret in {"hash_key", "ledger"} & set(values):
             raise ConfigError(
-                "a secret stands in a file", where=f"{path}, hash_key", mend="set FRAUDRISK_HASH_KEY in the environment instead"
+                "a secret stands in a file", where=f"{path}, {secret}", mend=f"set FRAUDRISK_{secret.upper()} in the environment instead"
             )
     try:
         from_environment = Settings().model_dump(exclude_unset=True)

@@ -18,13 +18,14 @@ from fraudrisk.evaluation.metrics import at_capacity, average_precision, brier, 
 from fraudrisk.evaluation.panel import Panel, build_panel, known_span
 from fraudrisk.evaluation.rankers import RANKERS, Ranker
 from fraudrisk.files import atomic_text
+from fraudrisk.packs.schema import OutcomeRule
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fraudrisk.workspace import Workspace
 
-__all__ = ["Backtest", "backtest", "compare"]
+__all__ = ["Backtest", "backtest", "compare", "replay_dates"]
 
 _HISTORY = dt.timedelta(days=180)
 """Least past that the earliest training date looks back on."""
@@ -128,19 +129,11 @@ def backtest(
         An unknown outcome or model, dates that leave nothing to judge, no outcome at all; says which.
     """
     rule = outcome_rule(workspace.pack, outcome)
-    if rule.table not in workspace.loaded:
-        raise InputError(
-            f"the outcome '{rule.name}' needs the table '{rule.table}'",
-            where=f"tables imported: {', '.join(workspace.loaded) or 'none'}",
-            mend=f"fraudrisk import {workspace.path} {rule.table} FILE",
-        )
     chosen = _chosen(models)
     step = step or window
     if capacity < 1 or window.days < 1 or step.days < 1:
         raise InputError("capacity, window and step are at least 1", where=f"capacity {capacity}, window {window.days}d, step {step.days}d")
-    first, last = known_span(workspace, [rule.table])
-    tests, notes = _test_dates(first, last, start, end, window, step)
-    earlier = _training_dates(tests[0], first, window, step)
+    tests, earlier, notes = replay_dates(workspace, rule, window, start, end, step)
     panel = build_panel(workspace, rule, [*earlier, *tests], window, sampled=earlier, progress=progress)
     about = {
         "outcome": rule.name, "label": rule.label, "window_days": window.days, "step_days": step.days, "capacity": capacity,
@@ -148,6 +141,32 @@ def backtest(
         "observed": "everybody" if not rule.observed else "those that were checked in the window; of the others nothing is said",
     }  # fmt: skip
     return compare(panel, workspace.pack, tests, window, capacity, chosen, about, notes, progress=progress)
+
+
+def replay_dates(
+    workspace: Workspace,
+    rule: OutcomeRule,
+    window: dt.timedelta,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+    step: dt.timedelta | None = None,
+) -> tuple[list[dt.date], list[dt.date], list[str]]:
+    """Dates to judge by, earlier ones to learn from, and what has to be said about them.
+
+    Raises
+    ------
+    InputError
+        The outcome's table was not imported, or no date leaves a whole window.
+    """
+    if rule.table not in workspace.loaded:
+        raise InputError(
+            f"the outcome '{rule.name}' needs the table '{rule.table}'",
+            where=f"tables imported: {', '.join(workspace.loaded) or 'none'}",
+            mend=f"fraudrisk import {workspace.path} {rule.table} FILE",
+        )
+    first, last = known_span(workspace, [rule.table])
+    tests, notes = _test_dates(first, last, start, end, window, step or window)
+    return tests, _training_dates(tests[0], first, window, step or window), notes
 
 
 def compare(
@@ -262,24 +281,24 @@ def _earlier(pieces: list[Any], name: str, capacity: int, visited: bool) -> dict
 
 
 def _draws(rows: Any, name: str, capacity: int) -> tuple[Any, Any]:
-    """Precision at capacity in every bootstrap round; the rounds draw the same businesses for every model."""
-    dates = [g for _, g in rows.groupby("date", sort=True)]
+    """Precision at capacity in every bootstrap round, expected over ties; the rounds draw the same businesses for every model."""
     codes, n = np.unique(rows["business_id"], return_inverse=True)[1], rows["business_id"].nunique()
-    by_row = dict(zip(rows.index, codes, strict=True))
-    sorted_dates = []
-    for g in dates:
-        g = g.sort_values([name, "business_id"], ascending=[False, True], kind="stable")
-        sorted_dates.append((np.array([by_row[i] for i in g.index]), g["y"].to_numpy()))
+    dates = []
+    for _, g in rows.assign(code=codes).groupby("date", sort=True):
+        order = np.argsort(-g[name].to_numpy(), kind="stable")
+        score = g[name].to_numpy()[order]
+        blocks = np.flatnonzero(np.concatenate([[True], np.diff(score) != 0]))
+        dates.append((g["code"].to_numpy()[order], g["y"].to_numpy()[order], blocks))
     random = np.random.default_rng(0)
     values = np.empty(_ROUNDS)
     for round_ in range(_ROUNDS):
         drawn = np.bincount(random.integers(n, size=n), minlength=n)
         hits = places = 0.0
-        for who, y in sorted_dates:
-            weight = drawn[who]
-            before = np.concatenate([[0], np.cumsum(weight)[:-1]])
-            taken = np.clip(capacity - before, 0, weight)
-            hits += float(taken @ y)
+        for who, y, blocks in dates:
+            weight = drawn[who].astype(np.float64)
+            size, found = np.add.reduceat(weight, blocks), np.add.reduceat(weight * y, blocks)
+            taken = np.clip(capacity - np.concatenate([[0.0], np.cumsum(size)[:-1]]), 0, size)
+            hits += float((taken / np.maximum(size, 1) * found).sum())
             places += float(taken.sum())
         values[round_] = hits / places if places else np.nan
     return name, values

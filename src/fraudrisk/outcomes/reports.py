@@ -161,7 +161,7 @@ class _Report:
             own = self.unquoted[start : start + len(sentence)]
             for match in self.rules["date"].finditer(own):
                 before = re.split(r"[\uff0c,\u3001]", own[max(0, match.start() - 6) : match.start()])[-1]
-                near = before + re.split(r"[\uff0c,](?=\d)", own[match.start() : match.end() + 8])[0]
+                near = before + re.split(r"[\uff0c,]", own[match.start() : match.end() + 16])[0]
                 if not self.rules["not_check_date"].search(near) and (self.rules["check_words"].search(own) or "重复" in self.own):
                     return None
         return self._begin()

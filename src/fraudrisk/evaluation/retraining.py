@@ -1,0 +1,104 @@
+"""Learn again from what came back: a challenger is fitted, replayed against what leads now, and leads only where it wins by the rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fraudrisk.evaluation.backtest import Backtest, compare, replay_dates
+from fraudrisk.evaluation.fairness import refuse_banned
+from fraudrisk.evaluation.labels import outcome_rule
+from fraudrisk.evaluation.panel import build_panel
+from fraudrisk.evaluation.rankers import RANKERS
+from fraudrisk.files import atomic_text
+from fraudrisk.scoring import RiskScorer, Scorecard, directions
+
+if TYPE_CHECKING:
+    from fraudrisk.workspace import Workspace
+
+__all__ = ["Retrained", "retrain"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """Who leads now, whether that changed, and the replay that decided it."""
+
+    champion: str
+    before: str
+    promoted: bool
+    result: Backtest
+    folder: Path
+
+
+def retrain(
+    workspace: Workspace,
+    *,
+    outcome: str = "confirmed",
+    window: dt.timedelta = dt.timedelta(days=90),
+    capacity: int = 50,
+    progress: Progress | None = None,
+) -> Retrained:
+    """Fit challengers on the workspace's own outcomes and let the replay decide.
+
+    The champion stands in ``models/champion.json``; a learned model or refitted points lie beside it. Nothing is promoted silently:
+    ``models/retraining.json`` and ``models/backtest`` say what was compared, by which rule, and why.
+
+    Raises
+    ------
+    InputError
+        The outcome's table was not imported, or leaves nothing to judge.
+    """
+    rule = outcome_rule(workspace.pack, outcome)
+    tests, earlier, notes = replay_dates(workspace, rule, window)
+    panel = build_panel(workspace, rule, [*earlier, *tests], window, sampled=earlier, progress=progress)
+    about = {
+        "outcome": rule.name, "label": rule.label, "window_days": window.days, "step_days": window.days, "capacity": capacity,
+        "dates": [d.isoformat() for d in tests], "training_dates": [d.isoformat() for d in earlier], "pack": workspace.pack.version,
+        "observed": "everybody" if not rule.observed else "those that were checked in the window; of the others nothing is said",
+    }  # fmt: skip
+    result = compare(panel, workspace.pack, tests, window, capacity, RANKERS, about, notes, progress=progress)
+    folder = workspace.path / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / "champion.json"
+    before = json.loads(mark.read_text(encoding="utf-8"))["champion"] if mark.is_file() else "scorecard"
+    leader = result.champion if result.champion in ("scorecard_refitted", "risk_scorer") else "scorecard"
+    learn = panel.observed
+    as_of = f"{tests[-1]}"
+    metrics = {k: result.summary["models"].get(leader, {}).get(k) for k in ("precision@k", "recall@k", "AP", "ECE")}
+    if leader == "risk_scorer":
+        columns = list(panel.features)
+        refuse_banned(columns)
+        known = directions(workspace.pack)
+        model = RiskScorer(
+            monotone={c: known[c] for c in columns if c in known}, calibrate_by="sole_trader" if "sole_trader" in columns else None
+        )
+        model.fit(learn[columns], learn["y"].astype(int), sample_weight=learn["weight"], time=learn["date"], entity=learn["business_id"])
+        model.save(folder / "risk", metrics=metrics, as_of=as_of, data=f"{len(learn)} rows of this office, outcome {rule.name}")
+    elif leader == "scorecard_refitted":
+        numbers = learn[list(panel.features)].select_dtypes("number")
+        Scorecard(workspace.pack).fit(numbers, learn["y"], sample_weight=learn["weight"]).to_json(folder / "points.json")
+    else:
+        for old in ("risk", "points.json"):
+            path = folder / old
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    result.save(folder / "backtest")
+    entry: dict[str, Any] = {
+        "champion": leader,
+        "before": before,
+        "why": result.summary["why"],
+        "rule": result.summary["rule"],
+        "as_of": as_of,
+        "metrics": metrics,
+    }
+    with atomic_text(folder / "retraining.json") as stream:
+        json.dump(entry, stream, ensure_ascii=False, indent=1)
+    with atomic_text(mark) as stream:
+        json.dump({"champion": leader, "as_of": as_of}, stream, ensure_ascii=False)
+    return Retrained(leader, before, leader != before, result, folder)
