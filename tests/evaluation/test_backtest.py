@@ -131,3 +131,22 @@ def test_the_population_is_watched(office: Workspace, tmp_path: Path) -> None:
     groups = listed_groups(ws, dt.date(2026, 10, 1))
     assert set(groups["attribute"]) == {"district", "entity_type", "size", "age"}
     assert groups.loc[groups["attribute"] == "entity_type", "rows"].sum() == len(ws.result(dt.date(2026, 10, 1)).scores())
+
+
+def test_a_challenger_leads_only_where_it_wins(inspections: Workspace, tmp_path: Path) -> None:
+    from fraudrisk.evaluation.retraining import retrain
+    from fraudrisk.scoring import RiskScorer
+
+    copy = tmp_path / "ws"
+    shutil.copytree(inspections.path, copy)
+    done = retrain(Workspace(copy), outcome="inspection_failed", window=dt.timedelta(days=60), capacity=30)
+    entry = json.loads((done.folder / "retraining.json").read_text(encoding="utf-8"))
+    assert entry["champion"] == done.champion == json.loads((done.folder / "champion.json").read_text(encoding="utf-8"))["champion"]
+    assert done.before == "scorecard"
+    assert done.promoted == (done.champion != "scorecard")
+    assert (done.folder / "backtest" / "backtest.json").is_file()
+    if done.champion == "risk_scorer":
+        assert RiskScorer.load(done.folder / "risk").how_["positives"] > 30
+    assert entry["why"]
+    again = retrain(Workspace(copy), outcome="inspection_failed", window=dt.timedelta(days=60), capacity=30)
+    assert (again.champion, again.before, again.promoted) == (done.champion, done.champion, False)

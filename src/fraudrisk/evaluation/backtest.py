@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fraudrisk.workspace import Workspace
 
-__all__ = ["Backtest", "backtest", "compare", "replay_dates"]
+__all__ = ["Backtest", "backtest", "compare", "replay"]
 
 _HISTORY = dt.timedelta(days=180)
 """Least past that the earliest training date looks back on."""
@@ -128,22 +128,40 @@ def backtest(
     InputError
         An unknown outcome or model, dates that leave nothing to judge, no outcome at all; says which.
     """
+    return replay(
+        workspace, outcome=outcome, window=window, start=start, end=end, step=step, capacity=capacity, models=models, progress=progress
+    )[0]
+
+
+def replay(
+    workspace: Workspace,
+    *,
+    outcome: str,
+    window: dt.timedelta,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+    step: dt.timedelta | None = None,
+    capacity: int,
+    models: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Backtest, Panel]:
+    """:func:`backtest`, and the past it was made from."""
     rule = outcome_rule(workspace.pack, outcome)
     chosen = _chosen(models)
     step = step or window
     if capacity < 1 or window.days < 1 or step.days < 1:
         raise InputError("capacity, window and step are at least 1", where=f"capacity {capacity}, window {window.days}d, step {step.days}d")
-    tests, earlier, notes = replay_dates(workspace, rule, window, start, end, step)
+    tests, earlier, notes = _replay_dates(workspace, rule, window, start, end, step)
     panel = build_panel(workspace, rule, [*earlier, *tests], window, sampled=earlier, progress=progress)
     about = {
         "outcome": rule.name, "label": rule.label, "window_days": window.days, "step_days": step.days, "capacity": capacity,
         "dates": [d.isoformat() for d in tests], "training_dates": [d.isoformat() for d in earlier], "pack": workspace.pack.version,
         "observed": "everybody" if not rule.observed else "those that were checked in the window; of the others nothing is said",
     }  # fmt: skip
-    return compare(panel, workspace.pack, tests, window, capacity, chosen, about, notes, progress=progress)
+    return compare(panel, workspace.pack, tests, window, capacity, chosen, about, notes, progress=progress), panel
 
 
-def replay_dates(
+def _replay_dates(
     workspace: Workspace,
     rule: OutcomeRule,
     window: dt.timedelta,

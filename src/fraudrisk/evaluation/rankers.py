@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fraudrisk.packs import Pack
 
-__all__ = ["RANKERS", "Ranked", "Ranker"]
+__all__ = ["RANKERS", "Ranked", "Ranker", "learn_office", "office_model"]
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,30 @@ def _refitted(pack: Pack, features: tuple[str, ...], learn: pd.DataFrame, test: 
     return Ranked(score, _probability(earlier, learn, score))
 
 
-def _boosted(pack: Pack, features: tuple[str, ...], learn: pd.DataFrame, test: pd.DataFrame) -> Ranked | None:
-    columns = list(features)
-    refuse_banned(columns)
+def office_model(pack: Pack, features: tuple[str, ...]) -> RiskScorer:
+    """A learned model for an office's own past: the pack's directions, 个体户 calibrated apart.
+
+    Raises
+    ------
+    InputError
+        A feature made of persons.
+    """
+    refuse_banned(features)
     known = directions(pack)
-    model = RiskScorer(
-        monotone={c: known[c] for c in columns if c in known}, calibrate_by="sole_trader" if "sole_trader" in columns else None
+    return RiskScorer(
+        monotone={c: known[c] for c in features if c in known}, calibrate_by="sole_trader" if "sole_trader" in features else None
     )
+
+
+def learn_office(model: RiskScorer, features: tuple[str, ...], learn: pd.DataFrame) -> RiskScorer:
+    """Fit it to rows with known outcomes."""
+    return model.fit(
+        learn[list(features)], learn["y"].astype(int), sample_weight=learn["weight"], time=learn["date"], entity=learn["business_id"]
+    )
+
+
+def _boosted(pack: Pack, features: tuple[str, ...], learn: pd.DataFrame, test: pd.DataFrame) -> Ranked | None:
+    columns, model = list(features), office_model(pack, features)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

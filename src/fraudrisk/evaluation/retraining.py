@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fraudrisk.evaluation.backtest import Backtest, compare, replay_dates
-from fraudrisk.evaluation.fairness import refuse_banned
-from fraudrisk.evaluation.labels import outcome_rule
-from fraudrisk.evaluation.panel import build_panel
-from fraudrisk.evaluation.rankers import RANKERS
+from fraudrisk.evaluation.backtest import Backtest, replay
+from fraudrisk.evaluation.rankers import learn_office, office_model
 from fraudrisk.files import atomic_text
-from fraudrisk.scoring import RiskScorer, Scorecard, directions
+from fraudrisk.scoring import Scorecard
 
 if TYPE_CHECKING:
     from fraudrisk.workspace import Workspace
@@ -55,32 +52,18 @@ def retrain(
     InputError
         The outcome's table was not imported, or leaves nothing to judge.
     """
-    rule = outcome_rule(workspace.pack, outcome)
-    tests, earlier, notes = replay_dates(workspace, rule, window)
-    panel = build_panel(workspace, rule, [*earlier, *tests], window, sampled=earlier, progress=progress)
-    about = {
-        "outcome": rule.name, "label": rule.label, "window_days": window.days, "step_days": window.days, "capacity": capacity,
-        "dates": [d.isoformat() for d in tests], "training_dates": [d.isoformat() for d in earlier], "pack": workspace.pack.version,
-        "observed": "everybody" if not rule.observed else "those that were checked in the window; of the others nothing is said",
-    }  # fmt: skip
-    result = compare(panel, workspace.pack, tests, window, capacity, RANKERS, about, notes, progress=progress)
+    result, panel = replay(workspace, outcome=outcome, window=window, capacity=capacity, progress=progress)
     folder = workspace.path / "models"
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / "champion.json"
     before = json.loads(mark.read_text(encoding="utf-8"))["champion"] if mark.is_file() else "scorecard"
     leader = result.champion if result.champion in ("scorecard_refitted", "risk_scorer") else "scorecard"
     learn = panel.observed
-    as_of = f"{tests[-1]}"
+    as_of = str(result.summary["dates"][-1])
     metrics = {k: result.summary["models"].get(leader, {}).get(k) for k in ("precision@k", "recall@k", "AP", "ECE")}
     if leader == "risk_scorer":
-        columns = list(panel.features)
-        refuse_banned(columns)
-        known = directions(workspace.pack)
-        model = RiskScorer(
-            monotone={c: known[c] for c in columns if c in known}, calibrate_by="sole_trader" if "sole_trader" in columns else None
-        )
-        model.fit(learn[columns], learn["y"].astype(int), sample_weight=learn["weight"], time=learn["date"], entity=learn["business_id"])
-        model.save(folder / "risk", metrics=metrics, as_of=as_of, data=f"{len(learn)} rows of this office, outcome {rule.name}")
+        model = learn_office(office_model(workspace.pack, panel.features), panel.features, learn)
+        model.save(folder / "risk", metrics=metrics, as_of=as_of, data=f"{len(learn)} rows of this office, outcome {outcome}")
     elif leader == "scorecard_refitted":
         numbers = learn[list(panel.features)].select_dtypes("number")
         Scorecard(workspace.pack).fit(numbers, learn["y"], sample_weight=learn["weight"]).to_json(folder / "points.json")

@@ -75,7 +75,7 @@ def check_report(text: str) -> CheckedReport:
     --------
     >>> done = check_report("5月12日我局执法人员张某到康福健康馆检查，情况基本属实。")
     >>> done.conclusion, [f.code for f in done.faults]
-    ('属实', ['NO_PLACE', 'ONE_CHECKER', 'NO_FACTS', 'NO_EVIDENCE', 'VAGUE', 'NO_DISPOSAL', 'NO_FEEDBACK'])
+    ('属实', ['NO_PLACE', 'ONE_CHECKER', 'NO_METHOD', 'NO_FACTS', 'NO_EVIDENCE', 'VAGUE', 'NO_DISPOSAL', 'NO_FEEDBACK'])
     """
     report = _Report(text)
     return CheckedReport(report.conclusion, tuple(report.faults()))
