@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     minimum_grade: str = Field(
         default="B", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
     )
+    exploration_share: float = Field(
+        default=0.08,
+        ge=0,
+        lt=1,
+        description="Part of a list drawn by lot from all who are not on it, so that what it misses can be estimated.",
+    )
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")
 

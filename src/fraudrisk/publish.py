@@ -15,7 +15,7 @@ from fraudrisk import __version__
 from fraudrisk.clues import listing
 from fraudrisk.clues.coverage import coverage
 from fraudrisk.clues.numbers import assign_numbers
-from fraudrisk.clues.prioritise import prioritise
+from fraudrisk.clues.prioritise import DIRECTED, prioritise
 from fraudrisk.clues.standing import complaints_sql, detail_sql, standing_sql
 from fraudrisk.clues.workbook import Sheets, csv_columns, field_notes, write_workbook
 from fraudrisk.engines import Duck
@@ -59,6 +59,8 @@ def publish(
             district_share=settings.district_share,
             sector_share=settings.sector_share,
             minimum_grade=settings.minimum_grade,
+            explore=settings.exploration_share,
+            draw=as_of.isoformat(),
         )
         duck.view("listed", pa.Table.from_pandas(picked[["business_id"]], preserve_index=False))
         features = duck.query("SELECT f.* FROM features f SEMI JOIN listed USING (business_id) ORDER BY business_id").to_pandas()
@@ -81,6 +83,10 @@ def publish(
         with atomic_path(folder / f"{name}.parquet") as part:
             shutil.copyfile(work / f"{name}.parquet", part)
     write_parquet(pa.Table.from_pandas(explained.contributions.reset_index(), preserve_index=False), folder / "contributions.parquet")
+    selection = picked[["business_id", "rank", "selection_reason", "propensity"]].assign(
+        pool=len(scored) - int((picked["selection_reason"] == DIRECTED).sum())
+    )
+    write_parquet(pa.Table.from_pandas(selection, preserve_index=False), folder / "selection.parquet")
     write_parquet(pa.Table.from_pandas(evidence, preserve_index=False), folder / "evidence.parquet")
     _write_flat(lines, folder, pack)
     footer = f"{pack.version} fraudrisk {__version__} 模型{manifest['model']} 截至{as_of}"

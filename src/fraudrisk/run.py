@@ -74,6 +74,10 @@ class RunResult:
         """Points of every indicator, for the listed businesses; a row sums to its score."""
         return self._frame("contributions")
 
+    def selection(self) -> pd.DataFrame:
+        """Why each listed business was chosen (定向 or 探索), with what chance, and of how many it was drawn (``pool``)."""
+        return self._frame("selection")
+
     def _frame(self, name: str) -> pd.DataFrame:
         import pandas as pd
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudrisk.clues.numbers import read_numbers
+from fraudrisk.clues.prioritise import DIRECTED
 from fraudrisk.files import atomic_text
 from fraudrisk.outcomes.ledger import Ledger
 from fraudrisk.outcomes.returned import Rejected, Returned, read_returned
@@ -76,10 +77,13 @@ def take_back(workspace: Workspace, path: Path, *, today: dt.date | None = None)
 
     day = today or dt.datetime.now().astimezone().date()
     codes: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     for run in workspace.runs():
         enter_list(workspace, run)
         lines = workspace.result(run).clues()
         codes |= dict(zip(lines["线索编号"], lines["统一社会信用代码"], strict=True))
+        selection = workspace.result(run).selection()
+        chosen |= dict(zip(selection["business_id"], selection["selection_reason"], strict=True))
     ledger = ledger_of(workspace)
     try:
         clues = {str(c["clue_id"]): c for c in ledger.clues().to_dict("records")}
@@ -101,7 +105,7 @@ def take_back(workspace: Workspace, path: Path, *, today: dt.date | None = None)
                 "处置措施": [r.measures for r in fresh],
                 "涉案金额": [None if r.involved_yuan is None else str(r.involved_yuan) for r in fresh],
                 "挽回金额": [None if r.recovered_yuan is None else str(r.recovered_yuan) for r in fresh],
-                "线索来源": ["定向"] * len(fresh),
+                "线索来源": [chosen.get(clues[r.clue_id]["business_id"], DIRECTED) for r in fresh],
             }
         )
         workspace.import_table("outcome", frame)

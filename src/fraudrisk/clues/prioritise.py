@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,24 @@ from fraudrisk.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["prioritise"]
+__all__ = ["DIRECTED", "EXPLORED", "prioritise"]
+
+DIRECTED, EXPLORED = "定向", "探索"
+"""Why a business stands on a list: chosen by score, or drawn by lot."""
 
 _GRADES = "ABCD"
 _NEEDED = ("business_id", "score", "grade")
 
 
 def prioritise(
-    scored: pd.DataFrame, capacity: int, *, district_share: float = 0.4, sector_share: float = 0.5, minimum_grade: str = "B"
+    scored: pd.DataFrame,
+    capacity: int,
+    *,
+    district_share: float = 0.4,
+    sector_share: float = 0.5,
+    minimum_grade: str = "B",
+    explore: float = 0.0,
+    draw: str = "",
 ) -> pd.DataFrame:
     """Pick and rank the businesses to check, one line per business.
 
@@ -34,12 +45,18 @@ def prioritise(
     district_share, sector_share : float
         Largest part of the list one district or one sector may take in the first pass.
     minimum_grade : str
-        Nobody below it is listed.
+        Nobody below it is listed by score.
+    explore : float
+        Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
+        estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
+    draw : str
+        Names the draw (say, the date): the places go to the smallest SHA-256 of it and the id, the same on every machine.
 
     Returns
     -------
     DataFrame
-        The chosen rows in order, with ``rank`` (from 1) and ``within_quota``.
+        The chosen rows in order, those explored last, with ``rank`` (from 1), ``within_quota``, ``selection_reason`` (定向 or 探索)
+        and ``propensity`` (1 where chosen by score, else the chance with which it was drawn).
 
     Raises
     ------
@@ -57,6 +74,8 @@ def prioritise(
         raise InputError(
             f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1"
         )
+    import pandas as pd
+
     for column in _NEEDED:
         if column not in scored.columns:
             raise InputError(f"there is no column '{column}'", where=f"columns {', '.join(map(str, scored.columns[:12]))}")
@@ -69,11 +88,27 @@ def prioritise(
     if "urgency" not in eligible:
         eligible["urgency"] = 0.0
     order = eligible.sort_values(["_level", "urgency", "score", "business_id"], ascending=[False, False, False, True], kind="stable")
-    chosen, spare = _within(order, capacity, {"district": district_share, "sector": sector_share})
-    rest = spare[: capacity - len(chosen)]
+    if not 0 <= explore < 1:
+        raise InputError(f"an exploration share of {explore} is none", where="explore", mend="give 0 to less than 1")
+    places = math.floor(explore * capacity)
+    directed = capacity - places
+    chosen, spare = _within(order, directed, {"district": district_share, "sector": sector_share})
+    rest = spare[: directed - len(chosen)]
     picked = order.loc[order.index.isin({*chosen, *rest})].drop(columns="_level")
-    picked = picked.assign(within_quota=picked.index.isin(set(chosen)))
+    picked = picked.assign(within_quota=picked.index.isin(set(chosen)), selection_reason=DIRECTED, propensity=1.0)
+    if places:
+        drawn = _drawn(scored.drop(index=picked.index), places, draw)
+        picked = pd.concat([picked, drawn]) if len(picked) else drawn
     return picked.reset_index(drop=True).assign(rank=lambda f: range(1, len(f) + 1))
+
+
+def _drawn(pool: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
+    """So many of the pool by lot, each with its chance."""
+    digests = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in pool["business_id"]]
+    some = pool.assign(_digest=digests).sort_values("_digest").head(places)
+    if "urgency" not in some:
+        some = some.assign(urgency=0.0)
+    return some.drop(columns="_digest").assign(within_quota=True, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
 
 
 def _within(order: pd.DataFrame, capacity: int, shares: dict[str, float]) -> tuple[list[int], list[int]]:
