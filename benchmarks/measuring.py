@@ -11,7 +11,11 @@ from typing import Any
 
 def _child(queue: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     begin = time.perf_counter()
-    result = work(*arguments)
+    try:
+        result = work(*arguments)
+    except BaseException as error:
+        queue.put(repr(error))  # else the parent waits for good
+        raise
     seconds = time.perf_counter() - begin
     queue.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, result))
 
@@ -22,8 +26,10 @@ def apart(work: Callable[..., Any], *arguments: Any) -> tuple[float, float, Any]
     queue = context.Queue()
     process = context.Process(target=_child, args=(queue, work, arguments))
     process.start()
-    answer: tuple[float, float, Any] = queue.get()
+    answer: tuple[float, float, Any] | str = queue.get()
     process.join()
+    if isinstance(answer, str):
+        raise RuntimeError(answer)
     return answer
 
 
