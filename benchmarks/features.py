@@ -85,7 +85,7 @@ i AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}
 ins AS (SELECT business_id, count(*) FILTER (WHERE d <= 180 AND selection_reason = '定向' AND regexp_matches(result, '未发现问题')) AS clean_checks_180, count(*) FILTER (WHERE d <= 365) AS visits_365, min(d) AS visit_days,
   count(*) FILTER (WHERE d <= 1096) AS visits_1095, max(d) AS first_visit_days, count(*) FILTER (WHERE d <= 365 AND {fail}) AS fails_365, count(*) FILTER (WHERE d <= 1096 AND {fail}) AS fails_1095, min(d) FILTER (WHERE {fail}) AS fail_days FROM i GROUP BY 1),
 p AS (SELECT *, DATE '2026-06-01' - happened_on AS d FROM read_parquet('{folder}/penalty.parquet') WHERE known_at < DATE '2026-06-01'),
-pen AS (SELECT business_id, count(*) FILTER (WHERE d <= 1096 AND {penalty}) AS penalties_in_force, min(d) FILTER (WHERE d <= 1096 AND {penalty}) AS penalty_days, count(*) FILTER (WHERE d <= 1096) AS penalties_1095 FROM p GROUP BY 1),
+pen AS (SELECT business_id, count(*) FILTER (WHERE d <= 1096 AND {penalty}) AS penalties_in_force, min(d) FILTER (WHERE d <= 1096 AND {penalty}) AS penalty_days, count(*) FILTER (WHERE d <= 1096 AND repaired_on IS NULL AND (public_until IS NULL OR public_until >= DATE '2026-06-01')) AS penalties_1095 FROM p GROUP BY 1),
 b AS (SELECT business_id, sector, entity_type LIKE '%个体%' AS sole, cs.* EXCLUDE (business_id), ins.* EXCLUDE (business_id), pen.* EXCLUDE (business_id),
   CASE WHEN regexp_matches(coalesce(name, '') || ' ' || coalesce(scope, ''), '交易所|交易中心|理财|财富管理|股权众筹') THEN 1 ELSE 0 END AS barred_words
   FROM read_parquet('{folder}/register.parquet') LEFT JOIN cs USING (business_id) LEFT JOIN ins USING (business_id) LEFT JOIN pen USING (business_id)),

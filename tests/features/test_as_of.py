@@ -230,3 +230,32 @@ def test_links_need_more_than_a_name_and_stop_at_hubs(pack: Pack) -> None:
         next(f for f in features(pack, build([("outcome", dict(outcome, to="C"), None)])) if f["business_id"] == "C")["linked_confirmed"]
         == 0.0
     )
+
+
+ADVERSE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("penalty", {"violation_type": "虚假宣传"}, {"repaired_on": dt.date(2026, 5, 1)}),
+    ("penalty", {"violation_type": "虚假宣传"}, {"public_until": dt.date(2026, 5, 1)}),
+    ("abnormal_listing", {"list_reason": "无法联系"}, {"removed_on": dt.date(2026, 5, 1)}),
+    ("serious_violation", {"serious_reason": "虚假宣传"}, {"removed_on": dt.date(2026, 5, 1)}),
+    ("ad_monitor", {"text": "治百病", "violation_code": "W1"}, {"corrected_on": dt.date(2026, 5, 1)}),
+]
+
+
+@pytest.mark.parametrize(("table", "row", "mended"), ADVERSE, ids=lambda v: str(v)[:40])
+def test_what_was_repaired_expired_or_withdrawn_counts_nothing(pack: Pack, table: str, row: dict[str, Any], mended: dict[str, Any]) -> None:
+    """Every feature is then what it is without the record, for the business itself and for those it shares a person with."""
+    date = {c.name: dt.date(2026, 4, 1) for c in TABLES[table].columns if c.name == TABLES[table].known_from[0]}
+    record = {"record_id": "r1", "to": "A", "known_at": dt.date(2026, 4, 2), "source_row": 1, **date, **row}
+    firms = [business(i, legal_person_id_hash="h" if i in "AB" else None) for i in IDS]
+
+    def with_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        tables = office({"business": firms, table: rows}, [])
+        with Duck() as duck:
+            for name, data in tables.items():
+                duck.view(name, data)
+            duck.view("register", duck.query(register_sql(pack, AS_OF)))
+            duck.view(f"fact_{table}", duck.query(fact_sql(table, pack, AS_OF)))
+            return duck.query(feature_sql(pack, AS_OF, [table])).to_pylist()
+
+    assert with_rows([record]) != with_rows([])  # in force it counts
+    assert with_rows([{**record, **mended}]) == with_rows([])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fraudrisk.clues.prioritise import EXPLORED
 from fraudrisk.clues.routing import route
 from fraudrisk.packs.loader import Pack
+from fraudrisk.scoring.scorecard import BOUND
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,9 @@ def _line(
     category, tactics = _conduct(complaints, pack)
     owner = route(pack, category, tactics, row.get("uscc") or "")
     method = pack.checklists.method.get(tactics[0], "现场") if tactics else "书面" if row["grade"] in "AB" else "现场"
-    texts = [] if reasons is None else [s[:40] for s in reasons["sentence"].head(shown)]
+    texts = [] if reasons is None else [s[:40] for s in reasons.loc[reasons["indicator"] != BOUND, "sentence"].head(shown)]
     if row.get("selection_reason") == EXPLORED:
-        method, texts = "网上", ["探索抽查：随机抽取，用于估计清单之外的遗漏", *texts][:shown]
+        method, texts = "网上", ["探索抽查：随机抽取，用于估计清单之外的遗漏"]
     people = 0 if complaints is None else complaints["person_key"].nunique()
     return {
         "序号": row["rank"],
