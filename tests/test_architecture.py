@@ -22,7 +22,7 @@ LEVELS = [
     ("scoring",),
     ("clues",),
     ("outcomes",),
-    ("publish", "explaining", "run", "steps", "workspace", "taking_back", "simulate"),
+    ("publish", "explaining", "run", "steps", "workspace", "taking_back", "casework", "simulate"),
     ("evaluation",),
     ("demo",),
     ("cli",),

@@ -12,9 +12,8 @@ from fraudrisk.engines import Duck
 from fraudrisk.engines.dialect import text_literal
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.features import evidence_sql
-from fraudrisk.publish import open_views
-from fraudrisk.scoring.reasons import explain
-from fraudrisk.scoring.scorecard import Scorecard
+from fraudrisk.publish import explained_features, open_views
+from fraudrisk.scoring import Leader
 
 if TYPE_CHECKING:
     from fraudrisk.run import RunResult
@@ -49,11 +48,12 @@ def explain_business(workspace: Workspace, wanted: str, as_of: dt.date | None = 
         open_views(duck, workspace, result.folder / "work" / result.manifest["digest"], events, result.manifest["model"])
         business, name = _find(duck, workspace, wanted, result)
         duck.view("listed", pa.table({"business_id": [business]}))
-        features = duck.query("SELECT f.* FROM features f SEMI JOIN listed USING (business_id)").to_pandas()
-        explained = explain(pack, features)
+        leader = Leader.of_folder(result.folder / "leader", pack)
+        features = explained_features(duck, leader)
+        explained = leader.explain(features)
         sql = evidence_sql(pack, day, events, explained.features)
         evidence = duck.query(sql).to_pandas() if sql else None
-    assessed = Scorecard(pack).assess(features.set_index("business_id")).iloc[0]
+        assessed = duck.query("SELECT s.* FROM scores s SEMI JOIN listed USING (business_id)").to_pylist()[0]
     lines = [f"{name}  {business}", f"{pack.taxonomy.title} {assessed['grade']}级  {assessed['score']:g}分  截至{day}", ""]
     for reason in explained.reasons.to_dict("records"):
         lines.append(f"{reason['points']:+g}  {reason['sentence']}  [{reason['indicator']}]")

@@ -18,6 +18,7 @@ from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.errors import InputError
 from fraudrisk.files import sweep
 from fraudrisk.publish import publish
+from fraudrisk.scoring import Leader
 from fraudrisk.steps import Steps
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class RunResult:
     Parameters
     ----------
     folder : Path
-        Holds ``scores.parquet``, ``features.parquet``, ``contributions.parquet``, ``evidence.parquet``, ``线索清单.xlsx``, ``.csv`` and ``.jsonl``.
+        Holds ``scores``, ``features``, ``contributions``, ``evidence``, ``selection`` and ``held`` as Parquet, ``线索清单.xlsx``, ``.csv`` and
+        ``.jsonl``, ``暂缓核查.csv``, ``重点线索卡.html`` and ``cards.jsonl``.
     manifest : dict
         As-of date, inputs, versions, counts, settings, purpose.
     """
@@ -78,6 +80,15 @@ class RunResult:
         """Why each listed business was chosen (定向 or 探索), with what chance, and of how many it was drawn (``pool``)."""
         return self._frame("selection")
 
+    def held(self) -> pd.DataFrame:
+        """Businesses that would be on the list and are not visited now, with the reason and what to do instead."""
+        return self._frame("held")
+
+    def cards(self) -> list[dict[str, Any]]:
+        """Cards of the top clues, as plain JSON."""
+        with (self.folder / "cards.jsonl").open(encoding="utf-8") as stream:
+            return [json.loads(line) for line in stream]
+
     def _frame(self, name: str) -> pd.DataFrame:
         import pandas as pd
 
@@ -111,7 +122,8 @@ def run(workspace: Workspace, as_of: dt.date, capacity: int, *, progress: Progre
     folder = workspace.path / "runs" / as_of.isoformat()
     sweep(workspace.path)
     reader = ComplaintReader.load(pack=workspace.pack)
-    steps = Steps(workspace, as_of, folder / "work", reader, tell)
+    leader = Leader.of_folder(workspace.path / "models", workspace.pack)
+    steps = Steps(workspace, as_of, folder / "work", reader, tell, leader)
     steps.all()
     manifest = {
         "as_of": as_of.isoformat(),
@@ -121,7 +133,7 @@ def run(workspace: Workspace, as_of: dt.date, capacity: int, *, progress: Progre
         "model": reader.model_id,
         "purpose": workspace.settings.purpose,
     }
-    published = publish(workspace, steps.work, folder, as_of, capacity, manifest, tell)
+    published = publish(workspace, steps.work, folder, as_of, capacity, manifest, leader, tell)
     for old in (folder / "work").iterdir():
         if old.name != steps.digest:
             shutil.rmtree(old, ignore_errors=True)

@@ -24,7 +24,7 @@ from fraudrisk.errors import InputError
 from fraudrisk.features import fact_sql, feature_sql, register_sql
 from fraudrisk.files import atomic_path, digest_bytes, write_parquet
 from fraudrisk.linking import make_keys, resolve_complaints, resolve_records, subject_links, subject_rows
-from fraudrisk.scoring import Scorecard, score_batches
+from fraudrisk.scoring import Leader, score_batches
 
 if TYPE_CHECKING:
     from fraudrisk.workspace import Workspace
@@ -70,11 +70,16 @@ class Steps:
     reader : ComplaintReader
     tell : callable
         Called with the step's name, what is done and what there is to do.
+    leader : Leader, optional
+        What scores; the pack's points where not given (a replay compares ways to order, and none of them leads yet).
     """
 
-    def __init__(self, workspace: Workspace, as_of: dt.date, folder: Path, reader: ComplaintReader, tell: Progress) -> None:
+    def __init__(
+        self, workspace: Workspace, as_of: dt.date, folder: Path, reader: ComplaintReader, tell: Progress, leader: Leader | None = None
+    ) -> None:
         self.workspace, self.as_of, self.reader, self.tell = workspace, as_of, reader, tell
         self.pack = workspace.pack
+        self.leader = leader or Leader.of_pack(self.pack)
         self.inputs = {t: [m["import_id"] for m in workspace.imports(t)] for t in workspace.loaded}
         self.events = [t for t in self.inputs if t != "business"]
         self.work = folder / self.digest
@@ -84,7 +89,7 @@ class Steps:
     def digest(self) -> str:
         """Names everything the steps depend on."""
         return digest_bytes(
-            json.dumps(self.inputs, sort_keys=True), self.pack.digest, self.reader.model_id, self.as_of.isoformat(), __version__
+            json.dumps(self.inputs, sort_keys=True), self.pack.digest, self.reader.model_id, self.leader.digest, self.as_of.isoformat(), __version__
         )
 
     def all(self) -> None:
@@ -171,7 +176,13 @@ class Steps:
     def _score(self, duck: Duck) -> None:
         self.tell("评分", 0, 1)
         path = self._step(duck, "features", lambda: feature_sql(self.pack, self.as_of, self.events))
-        batches = score_batches(Scorecard(self.pack), pq.ParquetFile(path).iter_batches(65_536))
+        if self.leader.categories:
+            columns = ", ".join(f"r.{c}" for c in self.leader.categories)
+            duck.view("features", [path])
+            source = duck.batches(f"SELECT f.*, {columns} FROM features f JOIN register r USING (business_id) ORDER BY business_id")
+        else:
+            source = pq.ParquetFile(path).iter_batches(65_536)
+        batches = score_batches(self.leader, source)
         first = next(batches)
         with atomic_path(self.work / "scores.parquet") as part, pq.ParquetWriter(part, first.schema, compression="zstd") as writer:
             writer.write_batch(first)

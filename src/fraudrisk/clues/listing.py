@@ -7,15 +7,16 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fraudrisk.clues.prioritise import EXPLORED
+from fraudrisk.clues.prioritise import EXPLORED, SILENT
 from fraudrisk.clues.routing import route
 from fraudrisk.packs.loader import Pack
+from fraudrisk.scoring.boosted import BASE
 from fraudrisk.scoring.scorecard import BOUND
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "LEDGER_COLUMNS", "ListInputs", "build_list"]
+__all__ = ["COLUMNS", "EXTRA_COLUMNS", "LEDGER_COLUMNS", "ListInputs", "build_list"]
 
 COLUMNS = (
     "序号", "线索编号", "风险等级", "评分", "企业/项目名称", "统一社会信用代码", "经营地址", "涉诈类别", "主要手法", "主要理由", "建议责任单位",
@@ -26,6 +27,8 @@ LEDGER_COLUMNS = (
     "转办日期", "办理期限", "剩余工作日", "办理状态", "核查结论", "处置措施", "涉案金额/挽回金额", "反馈举报人日期", "承办人", "备注",
 )  # fmt: skip
 """Filled by those who work through the list; what comes back is imported as outcomes."""
+EXTRA_COLUMNS = ("建议单位理由", "配合单位", "核查方式理由", "计划周次", "查实概率", "预期危害")
+"""For the desk: in the CSV and JSON Lines, not on the sheet people carry."""
 
 _URGENT = ((1.0, "仍在收款"), (0.85, "兑付异常"), (0.65, "仍在拉人"), (0.5, "已失联"), (0.0, "一般"))
 
@@ -46,7 +49,7 @@ class ListInputs:
 
 
 def build_list(inputs: ListInputs, pack: Pack, *, as_of: dt.date, reasons_shown: int = 3) -> pd.DataFrame:
-    """One line per listed business, :data:`COLUMNS` then :data:`LEDGER_COLUMNS`.
+    """One line per listed business, :data:`COLUMNS`, :data:`LEDGER_COLUMNS`, :data:`EXTRA_COLUMNS`.
 
     Parameters
     ----------
@@ -66,21 +69,23 @@ def build_list(inputs: ListInputs, pack: Pack, *, as_of: dt.date, reasons_shown:
         _line(row, complaints.get(row["business_id"]), reasons.get(row["business_id"]), inputs.numbers, pack, reasons_shown)
         for row in picked.to_dict("records")
     ]
-    frame = pd.DataFrame(lines, columns=[*COLUMNS, "建议单位理由", "配合单位", "business_id"])
+    frame = pd.DataFrame(lines, columns=[*COLUMNS, *EXTRA_COLUMNS, "business_id"])
     for column in LEDGER_COLUMNS:
         frame[column] = "待分办" if column == "办理状态" else None
-    return frame[[*COLUMNS, *LEDGER_COLUMNS, "建议单位理由", "配合单位", "business_id"]]
+    return frame[[*COLUMNS, *LEDGER_COLUMNS, *EXTRA_COLUMNS, "business_id"]]
 
 
 def _line(
     row: dict[Hashable, Any], complaints: pd.DataFrame | None, reasons: pd.DataFrame | None, numbers: dict[str, str], pack: Pack, shown: int
 ) -> dict[str, Any]:
-    category, tactics = _conduct(complaints, pack)
+    category, tactics = row["category"], [t for t in str(row["tactics"]).split(",") if t]
     owner = route(pack, category, tactics, row.get("uscc") or "")
-    method = pack.checklists.method.get(tactics[0], "现场") if tactics else "书面" if row["grade"] in "AB" else "现场"
-    texts = [] if reasons is None else [s[:40] for s in reasons.loc[reasons["indicator"] != BOUND, "sentence"].head(shown)]
-    if row.get("selection_reason") == EXPLORED:
-        method, texts = "网上", ["探索抽查：随机抽取，用于估计清单之外的遗漏"]
+    method, why = _method(row, tactics, pack)
+    texts = [] if reasons is None else [s[:40] for s in reasons.loc[~reasons["indicator"].isin((BOUND, BASE)), "sentence"].head(shown)]
+    if row["selection_reason"] == EXPLORED:
+        texts = ["探索抽查：随机抽取，用于估计清单之外的遗漏"]
+    elif row["chosen_by"] == SILENT:
+        texts = ["所在行业尚无线索，按行业内预期危害最高者补查"[:40], *texts][:shown]
     people = 0 if complaints is None else complaints["person_key"].nunique()
     return {
         "序号": row["rank"],
@@ -95,7 +100,7 @@ def _line(
         "主要理由": "\n".join(f"{i}. {t}" for i, t in enumerate(texts, 1)),
         "建议责任单位": owner.owner if category else pack.routing.default_owner,
         "建议核查方式": method,
-        "紧急程度": next(label for bound, label in _URGENT if row["urgency"] >= bound),
+        "紧急程度": next(label for bound, label in _URGENT if (row["urgency"] or 0.0) >= bound),
         "涉及投诉件数/人数": f"{0 if complaints is None else len(complaints)}件/{people}人",
         "文本提及金额(元)": None if complaints is None else complaints["amount_added"].sum() or None,
         "首次反映日期": None if complaints is None else complaints["happened_on"].min(),
@@ -106,20 +111,25 @@ def _line(
         "上次检查日期/本年次数": f"{_day(row['last_visit'])}/{_count(row['visits'])}",
         "建议单位理由": owner.reason if category else f"尚无涉诈诉求，按登记与监管信息由{pack.routing.default_owner}先行核实",
         "配合单位": "、".join(owner.also) if category else None,
+        "核查方式理由": why,
+        "计划周次": row["week"],
+        "查实概率": round(row["probability"], 3),
+        "预期危害": round(row["expected_harm"], 3),
         "business_id": row["business_id"],
     }
 
 
-def _conduct(complaints: pd.DataFrame | None, pack: Pack) -> tuple[str, list[str]]:
-    """The category most persons name, and the tactics by how often they are named."""
-    if complaints is None or complaints.empty:
-        return "", []
-    votes = complaints.groupby("category")["person_key"].nunique()
-    category = str(votes.sort_values(ascending=False, kind="stable").index[0])
-    named = complaints["tactics"].explode().dropna()
-    counts = named.value_counts()
-    ranked = sorted(counts.index, key=lambda t: (-int(counts[t]), t))
-    return category, [str(t) for t in ranked if t in pack.tactic_labels]
+def _method(row: dict[Hashable, Any], tactics: list[str], pack: Pack) -> tuple[str, str]:
+    """How to check, and why somebody must go there or need not (国办发〔2024〕54号: no visit that papers can spare)."""
+    if row["selection_reason"] == EXPLORED:
+        return "网上", "随机抽取，先作网上和书面核查，有疑点再到现场"
+    if not tactics:
+        if row["grade"] in "AB":
+            return "书面", "仅有登记与监管信息，书面核查即可"
+        return "现场", "登记与监管信息风险较高，经营状况须到现场核实"
+    method = pack.checklists.method.get(tactics[0], "现场")
+    label = pack.tactic_labels[tactics[0]]
+    return method, f"{label}的证据在经营场所，须到现场核实" if method == "现场" else f"{label}的证据在合同、账目和网络，{method}核查即可"
 
 
 def _count(value: Any) -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from fraudrisk.clues.allocate import allocate
 from fraudrisk.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DIRECTED", "EXPLORED", "prioritise"]
+__all__ = ["DIRECTED", "EXPLORED", "SILENT", "prioritise"]
 
 DIRECTED, EXPLORED = "定向", "探索"
-"""Why a business stands on a list: chosen by score, or drawn by lot."""
+"""Why a business stands on a list: chosen by expected harm, or drawn by lot."""
 
 _GRADES = "ABCD"
 _NEEDED = ("business_id", "score", "grade")
+SILENT = "静默行业"
+_SPARE, _LOT = "余额递补", "抽签"
 
 
 def prioritise(
@@ -27,25 +31,38 @@ def prioritise(
     district_share: float = 0.4,
     sector_share: float = 0.5,
     minimum_grade: str = "B",
+    department_capacity: Mapping[str, int] | None = None,
+    weeks: int = 4,
+    silent: float = 0.0,
     explore: float = 0.0,
     draw: str = "",
 ) -> pd.DataFrame:
     """Pick and rank the businesses to check, one line per business.
 
-    Order: grade, then urgency (where money is still moving), then score, then id, so that equal input gives an equal list.
-    A first pass keeps every district and every sector within its share of the capacity; what is left over goes to the next in
-    order whatever their district and sector.
+    The largest sum of expected harm under the capacity, the limit of each department, and the share of each district and sector
+    (:func:`fraudrisk.clues.allocate.allocate` says whether that was solved exactly). What districts and sectors leave over goes to
+    the next in order, whatever their district and sector; a department's capacity is never exceeded. Ties go by id, so that equal
+    input gives an equal list.
 
     Parameters
     ----------
     scored : DataFrame
-        ``business_id``, ``score``, ``grade``; optional ``urgency`` (0–1), ``district``, ``sector``.
+        ``business_id``, ``score``, ``grade``; optional ``expected_harm`` (the score where not given), ``district``, ``sector``,
+        ``owner`` (department), ``held`` (why it is not visited now, None where nothing speaks against it), ``watch`` (whether its
+        sector is watched).
     capacity : int
         Most businesses on the list.
     district_share, sector_share : float
-        Largest part of the list one district or one sector may take in the first pass.
+        Largest part of the list one district or one sector may take before the others are served.
     minimum_grade : str
         Nobody below it is listed by score.
+    department_capacity : mapping of str to int, optional
+        Checks a week, per owner; an owner that is not named has no limit but the list's.
+    weeks : int
+        Weeks the list covers.
+    silent : float
+        Most of the capacity that goes to watched sectors nobody of which is listed: the one with the largest expected harm of each,
+        whatever its grade, because silence is not safety; whole places only.
     explore : float
         Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
         estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
@@ -55,13 +72,13 @@ def prioritise(
     Returns
     -------
     DataFrame
-        The chosen rows in order, those explored last, with ``rank`` (from 1), ``within_quota``, ``selection_reason`` (定向 or 探索)
-        and ``propensity`` (1 where chosen by score, else the chance with which it was drawn).
+        The chosen rows in order, those explored last, with ``rank`` (from 1), ``week`` (from 1), ``chosen_by``, ``selection_reason``
+        (定向 or 探索) and ``propensity`` (1 where chosen by expected harm, else the chance with which it was drawn).
 
     Raises
     ------
     InputError
-        A capacity below 1, a missing column, or a business that occurs twice; names it.
+        A capacity or a number of weeks below 1, a missing column, or a business that occurs twice; names it.
 
     Examples
     --------
@@ -70,61 +87,123 @@ def prioritise(
     >>> prioritise(scored, 2, district_share=0.5)["business_id"].tolist()
     ['a', 'd']
     """
+    import pandas as pd
+
+    limits = dict(department_capacity or {})
+    _check(scored, capacity, weeks, explore, silent, limits)
+    places = math.floor(explore * capacity)
+    free = scored[scored["held"].isna()] if "held" in scored else scored
+    order = _eligible(free, minimum_grade)
+    directed = capacity - places - math.floor(silent * capacity)
+    mask, how = allocate(order["_value"].to_numpy(), _groups(order, directed, district_share, sector_share, limits, weeks), directed)
+    picked = order[mask].assign(chosen_by=how)
+    quiet = _quiet(free, picked, math.floor(silent * capacity), draw)
+    spare = _spare(order, mask | order.index.isin(quiet.index), capacity - places - len(picked) - len(quiet), limits, weeks)
+    picked = _together([picked, order[spare].assign(chosen_by=_SPARE), quiet])
+    picked = picked.assign(selection_reason=DIRECTED, propensity=1.0)
+    if places:
+        drawn = _drawn(free.drop(index=picked.index), places, draw)
+        picked = pd.concat([picked, drawn]) if len(picked) else drawn
+    picked = picked.reset_index(drop=True).assign(rank=lambda f: range(1, len(f) + 1))
+    return picked.assign(week=_weeks(picked, capacity, limits, weeks))
+
+
+def _check(scored: pd.DataFrame, capacity: int, weeks: int, explore: float, silent: float, limits: Mapping[str, int]) -> None:
     if capacity < 1:
         raise InputError(
             f"a capacity of {capacity} leaves no list", where="capacity", mend="give the number of visits the team can make, at least 1"
         )
-    import pandas as pd
-
+    if weeks < 1:
+        raise InputError(f"a list for {weeks} weeks is none", where="weeks", mend="give at least 1")
+    if not 0 <= explore < 1:
+        raise InputError(f"an exploration share of {explore} is none", where="explore", mend="give 0 to less than 1")
+    if not 0 <= silent < 1 - explore:
+        raise InputError(f"a share of {silent} for silent sectors is none", where="silent", mend="give 0 to less than what exploration leaves")
+    for name, most in limits.items():
+        if most < 0:
+            raise InputError(f"a capacity of {most} a week is none", where=f"department_capacity, {name}", mend="give 0 or more")
     for column in _NEEDED:
         if column not in scored.columns:
             raise InputError(f"there is no column '{column}'", where=f"columns {', '.join(map(str, scored.columns[:12]))}")
     twice = scored["business_id"][scored["business_id"].duplicated()]
     if len(twice):
         raise InputError(f"business '{twice.iloc[0]}' occurs twice", where="column business_id", mend="give one row per business")
-    level = scored["grade"].map(_GRADES.index)
-    eligible = scored[level >= _GRADES.index(minimum_grade)].copy()
-    eligible["_level"] = level[eligible.index]
-    if "urgency" not in eligible:
-        eligible["urgency"] = 0.0
-    order = eligible.sort_values(["_level", "urgency", "score", "business_id"], ascending=[False, False, False, True], kind="stable")
-    if not 0 <= explore < 1:
-        raise InputError(f"an exploration share of {explore} is none", where="explore", mend="give 0 to less than 1")
-    places = math.floor(explore * capacity)
-    directed = capacity - places
-    chosen, spare = _within(order, directed, {"district": district_share, "sector": sector_share})
-    rest = spare[: directed - len(chosen)]
-    picked = order.loc[order.index.isin({*chosen, *rest})].drop(columns="_level")
-    picked = picked.assign(within_quota=picked.index.isin(set(chosen)), selection_reason=DIRECTED, propensity=1.0)
-    if places:
-        drawn = _drawn(scored.drop(index=picked.index), places, draw)
-        picked = pd.concat([picked, drawn]) if len(picked) else drawn
-    return picked.reset_index(drop=True).assign(rank=lambda f: range(1, len(f) + 1))
+
+
+def _eligible(free: pd.DataFrame, minimum_grade: str) -> pd.DataFrame:
+    """Who may be listed by score, most expected harm first."""
+    level = free["grade"].map(_GRADES.index)
+    return _ordered(free[level >= _GRADES.index(minimum_grade)])
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    value = frame["expected_harm"] if "expected_harm" in frame else frame["score"].clip(lower=0) + 1e-9
+    ordered = frame.assign(_value=value.astype("float64"))
+    return ordered.sort_values(["_value", "score", "business_id"], ascending=[False, False, True], kind="stable")
+
+
+def _quiet(free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
+    """One business of each watched sector that has none on the list; those alike by lot, so that another month asks another one."""
+    if not places or "watch" not in free or "sector" not in free:
+        return _ordered(free.head(0)).assign(chosen_by=SILENT)
+    pool = _ordered(free[free["watch"].fillna(False).astype(bool) & ~free["sector"].isin(set(picked["sector"]))])
+    best = pool[pool["_value"] == pool.groupby("sector")["_value"].transform("max")]
+    lots = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in best["business_id"]]
+    one = best.assign(_lot=lots).sort_values("_lot").drop_duplicates("sector").drop(columns="_lot")
+    return _ordered(one).head(places).assign(chosen_by=SILENT)
+
+
+def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return _ordered(pd.concat([p for p in parts if len(p)] or parts[:1])).drop(columns="_value")
+
+
+def _groups(order: pd.DataFrame, capacity: int, district: float, sector: float, limits: Mapping[str, int], weeks: int) -> list[tuple[Any, Any]]:
+    import numpy as np
+    import pandas as pd
+
+    groups = []
+    for name, share in (("district", district), ("sector", sector)):
+        if name in order:
+            codes, names = pd.factorize(order[name], use_na_sentinel=False)
+            groups.append((codes, np.full(len(names), max(1, math.floor(share * capacity)))))
+    if limits and "owner" in order:
+        codes, names = pd.factorize(order["owner"], use_na_sentinel=False)
+        groups.append((codes, np.array([limits.get(str(n), capacity) * (weeks if str(n) in limits else 1) for n in names], int)))
+    return groups
+
+
+def _spare(order: pd.DataFrame, mask: Any, places: int, limits: Mapping[str, int], weeks: int) -> Any:
+    """What is left over, in order; a department that is full takes no more."""
+    import numpy as np
+
+    rest = ~mask
+    if limits and "owner" in order:
+        room = {n: most * weeks for n, most in limits.items()}
+        for name, used in order["owner"][mask].value_counts().items():
+            room[str(name)] = room.get(str(name), len(order)) - int(used)
+        nth = order["owner"][rest].groupby(order["owner"][rest]).cumcount()
+        fits = nth < order["owner"][rest].map(room).fillna(len(order))
+        rest[np.flatnonzero(rest)[~fits.to_numpy()]] = False
+    return rest & (np.cumsum(rest) <= places)
 
 
 def _drawn(pool: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
     """So many of the pool by lot, each with its chance."""
     digests = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in pool["business_id"]]
     some = pool.assign(_digest=digests).sort_values("_digest").head(places)
-    if "urgency" not in some:
-        some = some.assign(urgency=0.0)
-    return some.drop(columns="_digest").assign(within_quota=True, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
+    return some.drop(columns="_digest").assign(chosen_by=_LOT, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
 
 
-def _within(order: pd.DataFrame, capacity: int, shares: dict[str, float]) -> tuple[list[int], list[int]]:
-    """Row labels within every quota, and those passed over, in order."""
-    groups = [(order[name].tolist(), max(1, math.floor(share * capacity))) for name, share in shares.items() if name in order.columns]
-    taken: list[dict[str, int]] = [{} for _ in groups]
-    chosen: list[int] = []
-    spare: list[int] = []
-    for position, label in enumerate(order.index.tolist()):
-        if len(chosen) == capacity:
-            break
-        keys = [values[position] for values, _ in groups]
-        if all(count.get(key, 0) < limit for count, key, (_, limit) in zip(taken, keys, groups, strict=True)):
-            chosen.append(label)
-            for count, key in zip(taken, keys, strict=True):
-                count[key] = count.get(key, 0) + 1
-        else:
-            spare.append(label)
-    return chosen, spare
+def _weeks(picked: pd.DataFrame, capacity: int, limits: Mapping[str, int], weeks: int) -> Any:
+    """Week of each line: the most harmful first, each department (or the whole team) at its pace."""
+    import numpy as np
+
+    overall = np.arange(len(picked)) // max(1, math.ceil(capacity / weeks)) + 1
+    if not limits or "owner" not in picked:
+        return overall
+    nth = picked.groupby("owner", dropna=False).cumcount()
+    pace = picked["owner"].map(limits)
+    own = nth // pace.where(pace > 0, 1).fillna(len(picked)) + 1
+    return np.where(pace.notna(), np.minimum(own, weeks), overall).astype(int)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from fraudrisk.packs.loader import Pack
 
-__all__ = ["Route", "route"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Route", "owners", "route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,29 @@ def route(pack: Pack, category: str, tactics: Collection[str], uscc: str = "", *
         ):
             return Route(rule.owner, tuple(a for a in rule.also if a != rule.owner), rule.reason)
     return Route(pack.routing.default_owner, (), "无更具体的归口规则，由默认单位受理")
+
+
+def owners(standing: pd.DataFrame, pack: Pack) -> Any:
+    """Owner of every row of ``category``, ``tactics`` (codes with commas) and ``uscc``; where nobody complained, the default owner.
+
+    Rows that are alike are routed once.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fraudrisk.packs import load_pack
+    >>> rows = pd.DataFrame({"category": ["EF5", ""], "tactics": ["T23", ""], "uscc": ["91330299MA0000001X", None]})
+    >>> owners(rows, load_pack("elder_fraud")).tolist()
+    ['人社', '市场监管']
+    """
+    import pandas as pd
+
+    width = max((len(p) for rule in pack.routing.rules for p in rule.uscc_prefix), default=0)
+    keys = pd.DataFrame({"category": standing["category"], "tactics": standing["tactics"], "code": standing["uscc"].fillna("").str[:width]})
+    alike = keys.groupby(["category", "tactics", "code"], sort=False).ngroup()
+    first = keys[~alike.duplicated()]
+    found = [
+        route(pack, c, t.split(",") if t else (), u).owner if c else pack.routing.default_owner
+        for c, t, u in zip(first["category"], first["tactics"], first["code"], strict=True)
+    ]
+    return alike.map(dict(zip(alike[first.index], found, strict=True)))

@@ -183,8 +183,9 @@ def _replay_dates(
             mend=f"fraudrisk import {workspace.path} {rule.table} FILE",
         )
     first, last = known_span(workspace, [rule.table])
-    tests, notes = _test_dates(first, last, start, end, window, step or window)
-    return tests, _training_dates(tests[0], first, window, step or window), notes
+    past = known_span(workspace)[0]  # outcomes may begin late; what is known of a business begins with the first record of any kind
+    tests, notes = _test_dates(past, first, last, start, end, window, step or window)
+    return tests, _training_dates(tests[0], past, first, window, step or window), notes
 
 
 def compare(
@@ -355,10 +356,10 @@ def _chosen(models: Sequence[str] | None) -> tuple[Ranker, ...]:
 
 
 def _test_dates(
-    first: dt.date, last: dt.date, start: dt.date | None, end: dt.date | None, window: dt.timedelta, step: dt.timedelta
+    past: dt.date, first: dt.date, last: dt.date, start: dt.date | None, end: dt.date | None, window: dt.timedelta, step: dt.timedelta
 ) -> tuple[list[dt.date], list[str]]:
     latest = last + dt.timedelta(days=1) - window
-    start = start or max(first + _HISTORY + 2 * window, first + (last - first) * 2 // 3)
+    start = start or max(past + _HISTORY + 2 * window, first + (last - first) * 2 // 3)
     wanted = end or latest
     notes = [] if wanted <= latest else [f"dates after {latest} are left out: their window ends after the last record ({last})"]
     dates = []
@@ -377,10 +378,10 @@ def _test_dates(
     return dates, notes
 
 
-def _training_dates(start: dt.date, first: dt.date, window: dt.timedelta, step: dt.timedelta) -> list[dt.date]:
+def _training_dates(start: dt.date, past: dt.date, first: dt.date, window: dt.timedelta, step: dt.timedelta) -> list[dt.date]:
     days: list[dt.date] = []
     day = start - window
-    while day >= first + min(_HISTORY, (start - first) / 3) and len(days) < _EARLIER:
+    while day >= past + min(_HISTORY, (start - past) / 3) and day + window > first and len(days) < _EARLIER:
         days.append(day)
         day -= step
     return days[::-1]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +157,16 @@ def _cross_check(taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile
     yield from _features(indicators, categories, tactics, stages)
     yield from _outcomes(indicators)
     yield from _indicators(indicators)
+    if any(a >= b or p >= q for (a, p), (b, q) in pairwise(indicators.chances)) or not all(0 < p < 1 for _, p in indicators.chances):
+        yield "indicators.yaml: chances: scores and chances must rise together, chances within 0 and 1"
     departments = set(routing.departments)
     for number, rule in enumerate(routing.rules, 1):
         yield from _known(f"routing.yaml: rule {number}: department", [rule.owner, *rule.also], departments)
         yield from _known(f"routing.yaml: rule {number}: category", rule.categories, categories)
         yield from _known(f"routing.yaml: rule {number}: tactic", rule.tactics, tactics)
+    for joint in routing.joint:
+        yield from _known("routing.yaml: joint: department", [joint.department], departments)
+        yield from _known("routing.yaml: joint: tactic", joint.tactics, tactics)
     yield from _known("routing.yaml: default_owner", [routing.default_owner], departments)
     yield from _known("checklists.yaml: tactic", [*checklists.tactics, *checklists.method], tactics)
 

@@ -17,8 +17,10 @@ __all__ = [
     "Conduct",
     "Feature",
     "GradeRule",
+    "Harm",
     "Indicator",
     "IndicatorFile",
+    "Joint",
     "Lexicon",
     "LicenceNeed",
     "Points",
@@ -236,10 +238,28 @@ class OutcomeRule(_Strict):
     observed: str = ""
 
 
+class Harm(_Strict):
+    """How bad a true lead would be: what the list multiplies its chance with. A lead nobody complained about counts 1.
+
+    Harm spans five orders of magnitude (DOMAIN 1.5), so it grows with the logarithm of persons and of money.
+    """
+
+    per_tenfold_persons: Annotated[float, Field(ge=0)] = 0.5
+    per_tenfold_money: Annotated[float, Field(ge=0)] = 0.5
+    money_unit: Annotated[float, Field(gt=0)] = Field(default=10_000, description="Yuan below which money adds next to nothing.")
+    least_urgency: Annotated[float, Field(gt=0, le=1)] = Field(default=0.4, description="What the least urgent stage still counts.")
+    unknown_urgency: Annotated[float, Field(ge=0, le=1)] = Field(default=0.5, description="Urgency where nobody named a stage.")
+
+
 class IndicatorFile(_File):
     """``indicators.yaml``."""
 
     indices: list[str]
+    chances: Annotated[list[tuple[float, float]], Field(min_length=2)] = Field(
+        default=[(0, 0.003), (20, 0.03), (40, 0.12), (60, 0.33), (100, 0.8)],
+        description="Score → chance that a check confirms it, between which is interpolated in log-odds, until an office's own outcomes say otherwise.",
+    )
+    harm: Harm = Harm()
     grades: dict[Literal["A", "B", "C", "D"], float] = Field(description="Lowest score of each grade.")
     grade_rules: list[GradeRule]
     licence_needs: list[LicenceNeed]
@@ -268,12 +288,23 @@ class Conduct(_Strict):
     business: str = Field(default="", description="Regular expression over name, kind, scope and licences of the business.")
 
 
+class Joint(_Strict):
+    """Who else must come, beside the rule's own: all that is given must hold."""
+
+    department: str
+    reason: str
+    tactics: list[str] = []
+    min_persons: int = 0
+    min_urgency: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class Routing(_File):
     """``routing.yaml``."""
 
     departments: list[str]
     default_owner: str
     rules: list[Conduct]
+    joint: list[Joint] = []
 
 
 class CheckItem(_Strict):
@@ -289,3 +320,5 @@ class Checklist(_File):
 
     method: dict[str, Literal["现场", "书面", "网上"]] = Field(description="How a clue with this tactic first is checked; default 现场.")
     tactics: dict[str, list[CheckItem]]
+    general: list[CheckItem] = Field(default=[], description="What to look at where nobody named a tactic yet.")
+    conduct: list[str] = Field(default=[], description="What those who go there must keep to: the last lines of a card.")

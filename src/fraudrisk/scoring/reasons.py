@@ -29,7 +29,7 @@ class Explained:
     features: tuple[str, ...]
 
 
-def explain(pack: Pack, features: pd.DataFrame) -> Explained:
+def explain(pack: Pack, features: pd.DataFrame, card: Scorecard | None = None) -> Explained:
     """Explain businesses.
 
     Parameters
@@ -37,11 +37,13 @@ def explain(pack: Pack, features: pd.DataFrame) -> Explained:
     pack : Pack
     features : DataFrame
         ``business_id`` and the features.
+    card : Scorecard, optional
+        With points of its own; the pack's where not given.
     """
     import pandas as pd
 
     indexed = features.set_index("business_id")
-    contributions = Scorecard(pack).contributions(indexed)
+    contributions = (card or Scorecard(pack)).contributions(indexed[[c for c in indexed if indexed[c].dtype.kind in 'fiub']])
     rows = []
     for indicator in pack.indicators.indicators:
         points = contributions[indicator.id]
