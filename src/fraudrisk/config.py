@@ -64,7 +64,8 @@ class Settings(BaseSettings):
         description="Part of a list drawn by lot from all who are not on it, so that what it misses can be estimated.",
     )
     department_capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="Checks a week of each department, by the name it has in routing.yaml; one that is not named has no limit of its own."
+        default={},
+        description="Checks a week of each department, by the name it has in routing.yaml; one that is not named has no limit of its own.",
     )
     weeks: int = Field(default=4, gt=0, le=26, description="Weeks a list covers; its lines are spread over them, the most harmful first.")
     revisit_days: int = Field(
@@ -76,7 +77,10 @@ class Settings(BaseSettings):
     cards: int = Field(default=20, ge=0, le=200, description="Clues that get a one-page card.")
     old_ticket_days: int = Field(default=180, gt=0, description="Complaints closed longer ago than this are looked back at.")
     silent_share: float = Field(
-        default=0.1, ge=0, lt=0.5, description="Most of a list that goes to watched sectors without any clue: the first of each. Silence is not safety."
+        default=0.1,
+        ge=0,
+        lt=0.5,
+        description="Most of a list that goes to watched sectors without any clue: the first of each. Silence is not safety.",
     )
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")

@@ -105,9 +105,7 @@ def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, c
     scored = duck.query(standing_sql(pack, as_of, events)).to_pandas()
     scored["expected_harm"] = expected_harm(scored, pack.indicators.harm)
     scored["owner"] = owners(scored, pack)
-    holds = hold_back(
-        scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year
-    )
+    holds = hold_back(scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year)
     scored[["held", "proposal"]] = holds[["held", "proposal"]]
     picked = prioritise(
         scored,
@@ -126,9 +124,7 @@ def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, c
     return _Chosen(scored, picked, held)
 
 
-def _tell(
-    duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, as_of: dt.date, events: list[str]
-) -> _Told:
+def _tell(duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, as_of: dt.date, events: list[str]) -> _Told:
     import pandas as pd
 
     pack, settings, picked = workspace.pack, workspace.settings, chosen.picked
@@ -163,7 +159,14 @@ def _tell(
 
 
 def _look_back(
-    duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, numbers: dict[str, str], as_of: dt.date, events: list[str]
+    duck: Duck,
+    workspace: Workspace,
+    chosen: _Chosen,
+    cases: Casework,
+    leader: Leader,
+    numbers: dict[str, str],
+    as_of: dt.date,
+    events: list[str],
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -180,7 +183,11 @@ def _look_back(
         known = {*read_numbers(workspace.path / "clues" / "numbers.jsonl")}
         tables.append(old_tickets(old, chosen.scored, known, ties))
     kept = [t for t in tables if len(t)]
-    return pd.concat(kept, ignore_index=True) if kept else look_back(cases.closed.head(0), chosen.scored, cases.points_then, cases.points_then, ties, pack)
+    return (
+        pd.concat(kept, ignore_index=True)
+        if kept
+        else look_back(cases.closed.head(0), chosen.scored, cases.points_then, cases.points_then, ties, pack)
+    )
 
 
 def _only(duck: Duck, businesses: pd.Series) -> None:
@@ -191,9 +198,10 @@ def _only(duck: Duck, businesses: pd.Series) -> None:
 def explained_features(duck: Duck, leader: Leader) -> pd.DataFrame:
     """Features of the businesses in the view ``listed``, with the categories the leader reads."""
     columns = "".join(f", r.{c}" for c in leader.categories)
-    return duck.query(
+    frame: pd.DataFrame = duck.query(
         f"SELECT f.*{columns} FROM features f SEMI JOIN listed USING (business_id) JOIN register r USING (business_id) ORDER BY f.business_id"
     ).to_pandas()
+    return frame
 
 
 def open_views(duck: Duck, workspace: Workspace, work: Path, events: list[str], model: str) -> None:
@@ -228,9 +236,9 @@ def _keep_leader(models: Path, target: Path, leader: Leader) -> None:
 
 def _write_frames(folder: Path, chosen: _Chosen, told: _Told) -> None:
     picked = chosen.picked
-    selection = picked[["business_id", "rank", "week", "chosen_by", "selection_reason", "propensity", "probability", "expected_harm"]].assign(
-        pool=len(chosen.scored) - int((picked["selection_reason"] == DIRECTED).sum())
-    )
+    selection = picked[
+        ["business_id", "rank", "week", "chosen_by", "selection_reason", "propensity", "probability", "expected_harm"]
+    ].assign(pool=len(chosen.scored) - int((picked["selection_reason"] == DIRECTED).sum()))
     frames = {
         "contributions": told.explained.contributions.reset_index(),
         "selection": selection,
@@ -242,7 +250,14 @@ def _write_frames(folder: Path, chosen: _Chosen, told: _Told) -> None:
 
 
 def _write_files(
-    folder: Path, workspace: Workspace, chosen: _Chosen, told: _Told, cases: Casework, leader: Leader, manifest: dict[str, Any], as_of: dt.date
+    folder: Path,
+    workspace: Workspace,
+    chosen: _Chosen,
+    told: _Told,
+    cases: Casework,
+    leader: Leader,
+    manifest: dict[str, Any],
+    as_of: dt.date,
 ) -> None:
     import pandas as pd
 
@@ -338,7 +353,10 @@ def _cover(manifest: dict[str, Any], workspace: Workspace, leader: str, as_of: d
             "评分主体数",
             f"{manifest['businesses_scored']:,}户;A {manifest['grades']['A']:,} B {manifest['grades']['B']:,} C {manifest['grades']['C']:,} D {manifest['grades']['D']:,}",
         ),
-        ("清单条数", f"{manifest['clues']}条(可核查能力{manifest['capacity']})；" + "、".join(f"{k}{v}条" for k, v in manifest["chosen_by"].items())),
+        (
+            "清单条数",
+            f"{manifest['clues']}条(可核查能力{manifest['capacity']})；" + "、".join(f"{k}{v}条" for k, v in manifest["chosen_by"].items()),
+        ),
         ("暂缓核查", f"{manifest['held_back']}户，原因见“{HELD}.csv”"),
     ]
     for table, counts in manifest["tables"].items():

@@ -54,7 +54,9 @@ class CardInputs:
     numbers: dict[str, str]
 
 
-def build_cards(inputs: CardInputs, pack: Pack, *, as_of: dt.date, visits_per_year: int = 4, reasons_shown: int = 5) -> list[dict[str, Any]]:
+def build_cards(
+    inputs: CardInputs, pack: Pack, *, as_of: dt.date, visits_per_year: int = 4, reasons_shown: int = 5
+) -> list[dict[str, Any]]:
     """One card per row of ``inputs.standing``, as plain JSON, in its order.
 
     Parameters
@@ -88,7 +90,11 @@ def build_cards(inputs: CardInputs, pack: Pack, *, as_of: dt.date, visits_per_ye
         category, tactics = row["category"], [t for t in str(row["tactics"]).split(",") if t in pack.tactic_labels]
         owner = route(pack, category, tactics, row["uscc"] or "")
         why, against = _reasons(mine["reasons"], mine["evidence"], pack, reasons_shown)
-        months = [0] * 12 if mine["months"] is None else [int(dict(zip(mine["months"]["ago"], mine["months"]["n"], strict=True)).get(11 - k, 0)) for k in range(12)]
+        months = (
+            [0] * 12
+            if mine["months"] is None
+            else [int(dict(zip(mine["months"]["ago"], mine["months"]["n"], strict=True)).get(11 - k, 0)) for k in range(12)]
+        )
         cards.append(
             {
                 "business_id": business,
@@ -163,7 +169,11 @@ def related_sql(hub_limit: int) -> str:
     """Businesses tied to those in the view ``listed``, with how: ``business_id, other, name, grade, how``; hubs tie nobody."""
     ties = " UNION ALL ".join(
         f"SELECT business_id, {text_literal(how)} AS how, {column} AS tie FROM register WHERE {column} IS NOT NULL"
-        for how, column in (("同一负责人", "legal_person_id_hash"), ("同一电话", "phone_hash"), ("同一地址", "coalesce(op_address, address)"))
+        for how, column in (
+            ("同一负责人", "legal_person_id_hash"),
+            ("同一电话", "phone_hash"),
+            ("同一地址", "coalesce(op_address, address)"),
+        )
     )
     return f"""WITH ties AS ({ties}), small AS (SELECT * FROM ties QUALIFY count(*) OVER (PARTITION BY how, tie) <= {hub_limit})
 SELECT a.business_id, b.business_id AS other, coalesce(r.name, '') AS name, s.grade, string_agg(DISTINCT a.how, '、' ORDER BY a.how) AS how
@@ -237,14 +247,16 @@ def _gaps(row: dict[Any, Any], lacking: list[str], pack: Pack) -> list[str]:
     return gaps
 
 
-def _related(related: pd.DataFrame | None) -> list[dict[str, str]]:
+def _related(related: pd.DataFrame | None) -> list[dict[Any, Any]]:
     return [] if related is None else related[["name", "grade", "how"]].head(5).to_dict("records")
 
 
 def _history(history: pd.DataFrame | None) -> list[dict[str, Any]]:
     if history is None:
         return []
-    return [{"day": _day(h["day"]), "kind": h["kind"], "words": h["words"][:60], "record": h["record_id"]} for h in history.to_dict("records")]
+    return [
+        {"day": _day(h["day"]), "kind": h["kind"], "words": h["words"][:60], "record": h["record_id"]} for h in history.to_dict("records")
+    ]
 
 
 def _together(row: dict[Any, Any], tactics: list[str], owner: Route, pack: Pack) -> list[dict[str, str]]:
@@ -260,4 +272,3 @@ def _together(row: dict[Any, Any], tactics: list[str], owner: Route, pack: Pack)
 
 def _day(value: Any) -> str | None:
     return None if value is None or value != value else f"{value:%Y-%m-%d}"
-

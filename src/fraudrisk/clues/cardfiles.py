@@ -22,7 +22,11 @@ def templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("fraudrisk.clues", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("fraudrisk.clues", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -54,10 +58,17 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     change = "" if card["change"] is None else f"，较上期{card['change']:+g}"
     quoted = [
-        "\n".join([f"{n}. {r['sentence']}（{r['points']:+g}）", *(f"   “{q['words']}”（{q['record']}，{q['day'] or '日期不明'}）" for q in r["quotes"][:1])])
+        "\n".join(
+            [
+                f"{n}. {r['sentence']}（{r['points']:+g}）",
+                *(f"   “{q['words']}”（{q['record']}，{q['day'] or '日期不明'}）" for q in r["quotes"][:1]),
+            ]
+        )
         for n, r in enumerate(card["why"], 1)
     ]
-    against = [f"{r['sentence']}（{r['points']:+g}）" for r in card["against"]] + [f"先排除：{r['counter']}" for r in card["why"][:3] if r["counter"]]
+    against = [f"{r['sentence']}（{r['points']:+g}）" for r in card["against"]] + [
+        f"先排除：{r['counter']}" for r in card["why"][:3] if r["counter"]
+    ]
     visits = "未载入" if card["visits"] is None else f"{card['visits']}次"
     rows = [
         ("线索", f"{card['clue']}  {card['grade']}级  {card['name']}"),
@@ -71,7 +82,11 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("关联主体", "\n".join(f"{r['how']}：{r['name']}（{r['grade']}级）" for r in card["related"])),
         ("以往记录", "\n".join(f"{h['day'] or '日期不明'} {h['kind']}：{h['words']}" for h in card["history"][:6])),
         ("近十二月反映", f"{card['spark']} 共{sum(card['months'])}人次"),
-        ("由谁去", f"牵头：{card['owner']}" + ("；会同：" + "、".join(f"{t['department']}（{t['reason']}）" for t in card["together"]) if card["together"] else "")),
+        (
+            "由谁去",
+            f"牵头：{card['owner']}"
+            + ("；会同：" + "、".join(f"{t['department']}（{t['reason']}）" for t in card["together"]) if card["together"] else ""),
+        ),
         ("检查次数", f"本年{visits}，上限{card['cap']}次" + (f"；最近{card['last_visit']}" if card["last_visit"] else "")),
         ("行为规范", "\n".join(card["conduct"])),
         ("核查结论", "□属实 □部分属实 □不属实 □无法核实 □移送 □重复件    核查人：          日期：        "),

@@ -118,7 +118,9 @@ def _check(scored: pd.DataFrame, capacity: int, weeks: int, explore: float, sile
     if not 0 <= explore < 1:
         raise InputError(f"an exploration share of {explore} is none", where="explore", mend="give 0 to less than 1")
     if not 0 <= silent < 1 - explore:
-        raise InputError(f"a share of {silent} for silent sectors is none", where="silent", mend="give 0 to less than what exploration leaves")
+        raise InputError(
+            f"a share of {silent} for silent sectors is none", where="silent", mend="give 0 to less than what exploration leaves"
+        )
     for name, most in limits.items():
         if most < 0:
             raise InputError(f"a capacity of {most} a week is none", where=f"department_capacity, {name}", mend="give 0 or more")
@@ -159,7 +161,9 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return _ordered(pd.concat([p for p in parts if len(p)] or parts[:1])).drop(columns="_value")
 
 
-def _groups(order: pd.DataFrame, capacity: int, district: float, sector: float, limits: Mapping[str, int], weeks: int) -> list[tuple[Any, Any]]:
+def _groups(
+    order: pd.DataFrame, capacity: int, district: float, sector: float, limits: Mapping[str, int], weeks: int
+) -> list[tuple[Any, Any]]:
     import numpy as np
     import pandas as pd
 

@@ -208,7 +208,12 @@ def _for_hand(sheet: Any, columns: list[str], rows: int, pack: Pack) -> None:
         if values:
             rule = {"validate": "list", "source": values, "error_title": "请从列表选择", "error_message": "、".join(values)[:250]}
         elif name in listing.COLUMNS:
-            rule = {"validate": "custom", "value": "=FALSE", "error_title": "本列由系统计算", "error_message": "请填写右侧的办理栏；对本列有异议请写在备注"}
+            rule = {
+                "validate": "custom",
+                "value": "=FALSE",
+                "error_title": "本列由系统计算",
+                "error_message": "请填写右侧的办理栏；对本列有异议请写在备注",
+            }
         else:
             continue
         sheet.data_validation(2, position, 1 + rows, position, rule)
