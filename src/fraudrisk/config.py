@@ -55,7 +55,10 @@ class Settings(BaseSettings):
     )
     sector_share: float = Field(default=0.5, gt=0, le=1, description="No sector takes more of a list than this, while others have clues.")
     minimum_grade: str = Field(
-        default="B", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
+        default="A", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
+    )
+    minimum_score: float = Field(
+        default=10.0, ge=0, le=100, description="The same for the score: ten points are about what one strong indicator gives; below, a visit is a draw by lot."
     )
     exploration_share: float = Field(
         default=0.08,

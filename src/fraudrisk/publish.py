@@ -113,13 +113,14 @@ def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, c
         district_share=settings.district_share,
         sector_share=settings.sector_share,
         minimum_grade=settings.minimum_grade,
+        minimum_score=settings.minimum_score,
         department_capacity=settings.department_capacity,
         weeks=settings.weeks,
         silent=settings.silent_share,
         explore=settings.exploration_share,
         draw=as_of.isoformat(),
     )
-    held = scored[scored["held"].notna() & (scored["grade"] >= settings.minimum_grade)]
+    held = scored[scored["held"].notna() & (scored["grade"] >= settings.minimum_grade) & (scored["score"] >= settings.minimum_score)]
     held = held.sort_values(["expected_harm", "business_id"], ascending=[False, True], kind="stable")
     return _Chosen(scored, picked, held)
 

@@ -46,6 +46,8 @@ def allocate(values: Any, groups: Sequence[tuple[Any, Any]], capacity: int) -> t
     if not passed or not len(groups):
         return mask, EXACT
     few = _can_matter(groups, capacity, len(values))
+    if not len(few):
+        return mask, EXACT
     if len(few) > _EXACT_MOST:
         return mask, GREEDY
     solved = _solve(values[few], [(codes[few], limits) for codes, limits in groups], capacity)

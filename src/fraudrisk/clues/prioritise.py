@@ -30,7 +30,8 @@ def prioritise(
     *,
     district_share: float = 0.4,
     sector_share: float = 0.5,
-    minimum_grade: str = "B",
+    minimum_grade: str = "A",
+    minimum_score: float = 0.0,
     department_capacity: Mapping[str, int] | None = None,
     weeks: int = 4,
     silent: float = 0.0,
@@ -54,8 +55,8 @@ def prioritise(
         Most businesses on the list.
     district_share, sector_share : float
         Largest part of the list one district or one sector may take before the others are served.
-    minimum_grade : str
-        Nobody below it is listed by score.
+    minimum_grade, minimum_score
+        Nobody below them is listed by score, even where capacity is left.
     department_capacity : mapping of str to int, optional
         Checks a week, per owner; an owner that is not named has no limit but the list's.
     weeks : int
@@ -93,7 +94,7 @@ def prioritise(
     _check(scored, capacity, weeks, explore, silent, limits)
     places = math.floor(explore * capacity)
     free = scored[scored["held"].isna()] if "held" in scored else scored
-    order = _eligible(free, minimum_grade)
+    order = _eligible(free, minimum_grade, minimum_score)
     directed = capacity - places - math.floor(silent * capacity)
     mask, how = allocate(order["_value"].to_numpy(), _groups(order, directed, district_share, sector_share, limits, weeks), directed)
     picked = order[mask].assign(chosen_by=how)
@@ -132,10 +133,10 @@ def _check(scored: pd.DataFrame, capacity: int, weeks: int, explore: float, sile
         raise InputError(f"business '{twice.iloc[0]}' occurs twice", where="column business_id", mend="give one row per business")
 
 
-def _eligible(free: pd.DataFrame, minimum_grade: str) -> pd.DataFrame:
+def _eligible(free: pd.DataFrame, minimum_grade: str, minimum_score: float) -> pd.DataFrame:
     """Who may be listed by score, most expected harm first."""
     level = free["grade"].map(_GRADES.index)
-    return _ordered(free[level >= _GRADES.index(minimum_grade)])
+    return _ordered(free[(level >= _GRADES.index(minimum_grade)) & (free["score"] >= minimum_score)])
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from fraudrisk.records.tables import fact_columns
 
 __all__ = ["Pack", "load_pack"]
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FILES: dict[str, type[BaseModel]] = {
     "taxonomy": Taxonomy,
     "lexicon": Lexicon,
@@ -130,7 +131,7 @@ def _read(stem: str, raw: bytes | None, mistakes: list[str]) -> Any:
         mistakes.append(f"{stem}.yaml is missing")
         return None
     try:
-        content = yaml.safe_load(raw.decode("utf-8"))
+        content = yaml.load(raw.decode("utf-8"), Loader=_LOADER)  # noqa: S506  (both are safe loaders)
         return _FILES[stem].model_validate(content)
     except UnicodeDecodeError:
         mistakes.append(f"{stem}.yaml is not UTF-8")

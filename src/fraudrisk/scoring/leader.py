@@ -121,7 +121,7 @@ class Leader:
         chance = self.model.score_arrays(features, n)["probability"]
         score = _score_of(self.pack, chance)
         grades = self.pack.indicators.grades
-        place = np.searchsorted(np.array([grades[g] for g in "ABCD"]), score, side="right") - 1  # type: ignore[index]
+        place = np.searchsorted(np.array([grades[g] for g in "ABCD"]), score, side="right") - 1  # type: ignore
         return {**out, "score": score, "grade": np.array(list("ABCD"), object)[place], "probability": chance}
 
     def explain(self, features: pd.DataFrame) -> Explained:
