@@ -139,11 +139,29 @@ class Ledger:
         except SqlIntegrityError as error:
             raise ConflictError("the same key arrived twice at once", where=f"key {key}", mend="send it again") from error
 
-    def remind(self, clue_id: str, *, who: str, why: str = "") -> None:
-        """Note that whoever has the clue was reminded."""
+    def remind(self, clue_id: str, *, who: str, why: str = "", key: str | None = None, superior: bool = False) -> bool:
+        """Note that whoever has the clue was reminded, or that the superior was told.
+
+        Parameters
+        ----------
+        clue_id, who, why : str
+        key : str, optional
+            The same key again notes nothing.
+        superior : bool
+            The superior was told (``raised`` in the history), not the holder (``reminded``).
+
+        Returns
+        -------
+        bool
+            Whether it was noted now.
+        """
+        kind = "raised" if superior else "reminded"
         with self.engine.begin() as connection:
-            now = self._one(connection, clue_id)
-            connection.execute(insert(move), [_entry(clue_id, "reminded", who, now["status"], now["status"], why, {}, None)])
+            now = self._one(connection, clue_id, lock=True)
+            if key and connection.execute(select(move.c.number).where(move.c.key == key)).first():
+                return False
+            connection.execute(insert(move), [_entry(clue_id, kind, who, now["status"], now["status"], why, {}, key)])
+        return True
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
