@@ -45,6 +45,7 @@ LIST = "线索清单"
 CARDS = "重点线索卡"
 HELD = "暂缓核查"
 _STEPS = 4
+_YEAR = 365
 
 
 def publish(
@@ -101,12 +102,15 @@ class _Told:
 
 
 def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, capacity: int, events: list[str]) -> _Chosen:
+    import pandas as pd
+
     pack, settings = workspace.pack, workspace.settings
     scored = duck.query(standing_sql(pack, as_of, events)).to_pandas()
     scored["expected_harm"] = expected_harm(scored, pack.indicators.harm)
     scored["owner"] = owners(scored, pack)
     holds = hold_back(scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year)
     scored[["held", "proposal"]] = holds[["held", "proposal"]]
+    scored["looked_at"] = (pd.Timestamp(as_of) - pd.to_datetime(scored["last_meant"])).dt.days <= _YEAR
     picked = prioritise(
         scored,
         capacity,

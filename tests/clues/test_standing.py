@@ -23,7 +23,7 @@ DAY = dt.date(2026, 11, 1)
 
 
 def standing(**columns: object) -> pd.DataFrame:
-    base = {"business_id": ["b1"], "grade": ["B"], "last_meant": [None], "last_said": [None], "visits": [0], "settled_on": [None], "settled_as": [None]}
+    base = {"business_id": ["b1"], "grade": ["B"], "last_meant": [None], "last_said": [None], "visits": [0], "cleared_on": [None], "settled_on": [None], "settled_as": [None]}
     return pd.DataFrame({**base, **{k: [v] for k, v in columns.items()}})
 
 
@@ -49,6 +49,8 @@ def test_harm_rises_with_everything_it_is_made_of(p: float, victims: int, amount
         ({"last_meant": dt.date(2026, 10, 1)}, {}, "2026-10-01已检查，其后无新的涉诈诉求"),
         ({"last_meant": dt.date(2026, 10, 1), "last_said": dt.date(2026, 10, 2)}, {}, None),
         ({"last_meant": dt.date(2026, 7, 1)}, {}, None),
+        ({"cleared_on": dt.date(2026, 2, 1)}, {}, "2026-02-01已核查不属实，其后无新的涉诈诉求"),
+        ({"cleared_on": dt.date(2026, 2, 1), "last_said": dt.date(2026, 3, 1)}, {}, None),
         ({"last_meant": dt.date(2026, 7, 1), "visits": 4}, {}, "本年已检查4次，达年度上限4次"),
     ],
 )

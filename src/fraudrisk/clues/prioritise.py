@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def prioritise(
     scored : DataFrame
         ``business_id``, ``score``, ``grade``; optional ``expected_harm`` (the score where not given), ``district``, ``sector``,
         ``owner`` (department), ``held`` (why it is not visited now, None where nothing speaks against it), ``watch`` (whether its
-        sector is watched).
+        sector is watched), ``looked_at`` (whether somebody checked it for cause within a year).
     capacity : int
         Most businesses on the list.
     district_share, sector_share : float
@@ -63,7 +64,7 @@ def prioritise(
         Weeks the list covers.
     silent : float
         Most of the capacity that goes to watched sectors nobody of which is listed: the one with the largest expected harm of each,
-        whatever its grade, because silence is not safety; whole places only.
+        whatever its grade, the sectors least looked at first, because silence is not safety; whole places only.
     explore : float
         Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
         estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
@@ -98,7 +99,7 @@ def prioritise(
     directed = capacity - places - math.floor(silent * capacity)
     mask, how = allocate(order["_value"].to_numpy(), _groups(order, directed, district_share, sector_share, limits, weeks), directed)
     picked = order[mask].assign(chosen_by=how)
-    quiet = _quiet(free, picked, math.floor(silent * capacity), draw)
+    quiet = _quiet(scored, free, picked, math.floor(silent * capacity), draw)
     spare = _spare(order, mask | order.index.isin(quiet.index), capacity - places - len(picked) - len(quiet), limits, weeks)
     picked = _together([picked, order[spare].assign(chosen_by=_SPARE), quiet])
     picked = picked.assign(selection_reason=DIRECTED, propensity=1.0)
@@ -145,7 +146,7 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return ordered.sort_values(["_value", "score", "business_id"], ascending=[False, False, True], kind="stable")
 
 
-def _quiet(free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
+def _quiet(scored: pd.DataFrame, free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
     """One business of each watched sector that has none on the list; those alike by lot, so that another month asks another one."""
     if not places or "watch" not in free or "sector" not in free:
         return _ordered(free.head(0)).assign(chosen_by=SILENT)
@@ -153,7 +154,11 @@ def _quiet(free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> 
     best = pool[pool["_value"] == pool.groupby("sector")["_value"].transform("max")]
     lots = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in best["business_id"]]
     one = best.assign(_lot=lots).sort_values("_lot").drop_duplicates("sector").drop(columns="_lot")
-    return _ordered(one).head(places).assign(chosen_by=SILENT)
+    if "looked_at" in scored:
+        attention = scored.groupby("sector")["looked_at"].mean()
+        one = one.assign(_attention=one["sector"].map(attention))
+        one = one.sort_values(["_attention", "_value", "business_id"], ascending=[True, False, True], kind="stable").drop(columns="_attention")
+    return one.head(places).assign(chosen_by=SILENT)
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -196,9 +201,10 @@ def _spare(order: pd.DataFrame, mask: Any, places: int, limits: Mapping[str, int
 
 def _drawn(pool: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
     """So many of the pool by lot, each with its chance."""
-    digests = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in pool["business_id"]]
-    some = pool.assign(_digest=digests).sort_values("_digest").head(places)
-    return some.drop(columns="_digest").assign(chosen_by=_LOT, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
+    prefix = f"{draw}:".encode()
+    digests = ((hashlib.sha256(prefix + b.encode()).digest(), n) for n, b in enumerate(pool["business_id"].tolist()))
+    some = pool.iloc[[n for _, n in heapq.nsmallest(places, digests)]]
+    return some.assign(chosen_by=_LOT, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
 
 
 def _weeks(picked: pd.DataFrame, capacity: int, limits: Mapping[str, int], weeks: int) -> Any:
