@@ -64,7 +64,8 @@ def prioritise(
         Weeks the list covers.
     silent : float
         Most of the capacity that goes to watched sectors nobody of which is listed: the one with the largest expected harm of each,
-        whatever its grade, the sectors least looked at first, because silence is not safety; whole places only.
+        whatever its grade, because silence is not safety; those with any evidence first, then the sectors least looked at. Whole
+        places only.
     explore : float
         Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
         estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
@@ -154,11 +155,10 @@ def _quiet(scored: pd.DataFrame, free: pd.DataFrame, picked: pd.DataFrame, place
     best = pool[pool["_value"] == pool.groupby("sector")["_value"].transform("max")]
     lots = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in best["business_id"]]
     one = best.assign(_lot=lots).sort_values("_lot").drop_duplicates("sector").drop(columns="_lot")
-    if "looked_at" in scored:
-        attention = scored.groupby("sector")["looked_at"].mean()
-        one = one.assign(_attention=one["sector"].map(attention))
-        one = one.sort_values(["_attention", "_value", "business_id"], ascending=[True, False, True], kind="stable").drop(columns="_attention")
-    return one.head(places).assign(chosen_by=SILENT)
+    attention = scored.groupby("sector")["looked_at"].mean().to_dict() if "looked_at" in scored else {}
+    one = one.assign(_bare=one["score"] <= 0, _attention=one["sector"].map(attention))
+    one = one.sort_values(["_bare", "_attention", "_value", "business_id"], ascending=[True, True, False, True], kind="stable")
+    return one.drop(columns=["_bare", "_attention"]).head(places).assign(chosen_by=SILENT)
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
