@@ -116,7 +116,9 @@ class Baseline:
         inside = (counts.day >= begin) & (counts.day < end)
         key, weight = counts.key[inside], counts.weight[inside]
         cell, where = np.unique(key.astype(np.int64) * blocks + (counts.day[inside] - begin) // window, return_inverse=True)
-        squares = np.bincount(cell // blocks, weights=np.bincount(where, weights=weight) ** 2, minlength=keys) if len(cell) else np.zeros(keys)
+        squares = (
+            np.bincount(cell // blocks, weights=np.bincount(where, weights=weight) ** 2, minlength=keys) if len(cell) else np.zeros(keys)
+        )
         total, alone = (np.bincount(key, weights=w, minlength=keys) for w in (weight, weight**2))
         shares = np.diff(self.exposure[begin : end + 1 : window]) if window <= end else np.ones(1)
         late = np.minimum(np.maximum(self.start - begin, 0) // window, blocks - 1)
