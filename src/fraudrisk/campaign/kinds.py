@@ -26,6 +26,8 @@ _LOOK_BACK = 60
 """A run of flagged days that began earlier is said to have begun here."""
 _STEPS = (3.0, 2.0, *(0.5**n for n in range(12)))
 """Levels tried, in parts of the union bound: above 1 (windows that overlap are not three tests) only where the past shows it safe."""
+_TOLD = 5.0
+"""Alarms that the stated rate allows in the replay, from which its own rate is taken at its word."""
 _SAMPLE = 28
 """Keys under test are counted every so many days of the replay."""
 
@@ -93,8 +95,8 @@ class KindModel:
     def _calibrate(self) -> pd.DataFrame:
         """Set each size's level so that the replayed past does not contradict the stated rate; measure what is left.
 
-        A level above the union bound needs a past that proves it (upper bound within the stated rate); one below it is taken only
-        where the past contradicts it (lower bound beyond the stated rate).
+        A level above the union bound needs a past that proves it (upper bound within the stated rate). One below it is taken where a
+        long past has more alarms than stated, or a short one significantly more (lower bound beyond the stated rate).
         """
         import pandas as pd
 
@@ -117,10 +119,12 @@ class KindModel:
                 self.levels[s] = self.settings.level * step
                 alarms = _runs(key[mine], end[mine], p[mine] < self.levels[s])
                 low, high = _per_100(alarms, months[s], 0.95)
-                if high <= stated or (step <= 1 and low <= stated):
+                told = months[s] * stated / 100 >= _TOLD
+                if high <= stated or (step <= 1 and (alarms <= months[s] * stated / 100 if told else low <= stated)):
                     break
             rate = alarms / months[s] * 100 if months[s] else np.nan
-            expected = now[s] * 7 / _MONTH * min(rate if months[s] else stated, stated) / 100
+            likely = (alarms + 0.5) / months[s] * 100 if months[s] else stated  # Jeffreys: no alarm in a short past is not none
+            expected = now[s] * 7 / _MONTH * min(likely, stated) / 100
             rows.append((self.name, label, int(now[s]), months[s], alarms, rate, low, high, self.levels[s], long_enough, expected))
         return pd.DataFrame(rows, columns=list(RATES))
 
