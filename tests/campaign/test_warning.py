@@ -168,6 +168,10 @@ def test_what_could_not_be_looked_at_is_said(office: Workspace, finished: RunRes
     assert "未导入舆情" in said
     assert w.grade_jumps.empty
     assert write_brief(w, tmp_path / "out").is_file()
+    late = Workspace(alone)
+    late.import_table("complaint", tickets("", phones(1, 2), TEXTS[:2], "LATE"))
+    with pytest.raises(InputError, match="imported after the run"):
+        early_warning(late)
     shutil.rmtree(alone / "runs" / AS_OF.isoformat() / "work")
     with pytest.raises(NotFoundError, match="run it again"):
         early_warning(Workspace(alone))

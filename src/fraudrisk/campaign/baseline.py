@@ -133,9 +133,9 @@ class Baseline:
         """Weight of each event: a burst in the past counts as what was expected of its days."""
         weight = np.ones(len(self.raw.day))
         for window in self.plan.windows:
-            key, end = candidates(self.raw, window, 0, self.raw.days)
+            key, end = candidates(self.raw, window, 2, 0, self.raw.days)
             count, expected, p = self.tail(key, end, window)
-            found = (p < self.level) & (count > 1)
+            found = p < self.level
             if found.any():
                 low, high = (np.searchsorted(self.raw._code, key[found] * self.raw._stride + d) for d in (end[found] - window, end[found]))
                 share = np.minimum(expected[found] / count[found], 1.0)
@@ -177,11 +177,20 @@ class Baseline:
         return (self._totals[stop] - self._totals[quarter] + _TREND_PSEUDO) / (due + _TREND_PSEUDO)
 
 
-def candidates(counts: Counts, window: int, first: int, last: int) -> tuple[Any, Any]:
-    """Keys and days (``first < end <= last``) at whose end a window of `window` days holds at least one event."""
+def candidates(counts: Counts, window: int, least: int, first: int, last: int) -> tuple[Any, Any]:
+    """Keys and days (``first < end <= last``) at whose end a window of `window` days holds at least `least` events, in order.
+
+    An event and the ``least - 1``-th after it make all windows that hold both; nobody is looked at who has fewer.
+    """
+    if len(counts.key) < least:
+        return np.array([], np.int64), np.array([], np.int64)
+    stop = len(counts.key) - least + 1
+    near = np.flatnonzero((counts.key[:stop] == counts.key[least - 1 :]) & (counts.day[least - 1 :] - counts.day[:stop] < window))
+    begin = counts.day[near + least - 1] + 1
+    length = counts.day[near] + window - begin + 1
     stride = counts.days + window + 1
-    codes = (counts.key.astype(np.int64) * stride + counts.day + 1)[:, None] + np.arange(window)
-    key, end = np.divmod(np.unique(codes), stride)
+    codes = np.sort(np.repeat(counts.key[near].astype(np.int64) * stride + begin, length) + _ranges(length))
+    key, end = np.divmod(codes[np.append(True, np.diff(codes) > 0)] if len(codes) else codes, stride)
     kept = (end > first) & (end <= last)
     return key[kept], end[kept]
 

@@ -189,7 +189,7 @@ def _listed(kind: str, rows: pd.DataFrame, keys: pd.DataFrame | None, first: int
 
     given = keys[keys["kind"] == kind].drop_duplicates("key") if keys is not None else pd.DataFrame({"key": pd.Series(dtype=object)})
     named = pd.DataFrame({"key": rows["key"].unique()})
-    listed = pd.concat([given, named[~named["key"].isin(given["key"])]], ignore_index=True).sort_values("key", ignore_index=True)
+    listed = pd.concat([given, named], ignore_index=True).drop_duplicates("key").sort_values("key", ignore_index=True)
     label = listed["label"] if "label" in listed else listed["key"]
     peer = listed["peer"] if "peer" in listed else pd.Series("", index=listed.index)
     start = pd.Series(0, index=listed.index)

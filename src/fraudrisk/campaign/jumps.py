@@ -48,11 +48,9 @@ def grade_jumps(pack: Pack, before: RunResult, now: RunResult) -> pd.DataFrame:
 
 def _gains(pack: Pack, before: pd.DataFrame, now: pd.DataFrame, ids: set[str]) -> dict[str, list[tuple[str, str, float]]]:
     """Indicators with more points than before, with today's sentence; or that counted against before and no longer do."""
-    import pandas as pd
-
     old, new = (explain(pack, frame[frame["business_id"].isin(ids)]) for frame in (before, now))
-    points = [e.reasons[["business_id", "indicator", "sentence", "points"]] for e in (new, old)]
-    both = pd.merge(*points, on=["business_id", "indicator"], how="outer", suffixes=("", "_old"))
+    today, then = (e.reasons[["business_id", "indicator", "sentence", "points"]] for e in (new, old))
+    both = today.merge(then, on=["business_id", "indicator"], how="outer", suffixes=("", "_old"))
     both = both[both["indicator"] != BOUND]
     both = both.assign(
         gain=(both["points"].fillna(0) - both["points_old"].fillna(0)).round(1),

@@ -79,9 +79,7 @@ class KindModel:
     def scan(self, first: int, last: int) -> tuple[Any, Any, Any, Any, Any]:
         """Key, day, smallest p, its window and the key's size for every key-day that has enough persons in a window."""
         plan, widest = self.settings.plan, max(self.settings.plan.windows)
-        key, end = candidates(self.base.raw, widest, max(first, self.first_test) - 1, last)
-        enough = self.base.raw.between(key, end - widest, end) >= self.settings.min_persons
-        key, end = key[enough], end[enough]
+        key, end = candidates(self.base.raw, widest, self.settings.min_persons, max(first, self.first_test) - 1, last)
         best, window = np.ones(len(key)), np.full(len(key), widest)
         for w in sorted(plan.windows, reverse=True):
             count, _, p = self.base.tail(key, end, w)

@@ -86,7 +86,7 @@ def early_warning(workspace: Workspace, as_of: dt.date | None = None, *, against
     NotFoundError
         No finished run of that date, or its work folder was removed.
     InputError
-        `against` is not earlier, or a holiday year in the span is not published yet; never guessed.
+        `against` is not earlier, complaints were imported after the run, or a holiday year in the span is not published yet; never guessed.
     """
     result = workspace.result(as_of)
     day = dt.date.fromisoformat(result.manifest["as_of"])
@@ -95,6 +95,13 @@ def early_warning(workspace: Workspace, as_of: dt.date | None = None, *, against
     if not (work / "register.parquet").is_file():
         raise NotFoundError(
             "the run's work folder is gone", where=str(work), mend=f"run it again: fraudrisk run {workspace.path} --as-of {day}"
+        )
+    unread = [f for f in workspace.files("complaint") if not workspace.reading_path(result.manifest["model"], f).is_file()]
+    if unread:
+        raise InputError(
+            "complaints were imported after the run and are not read yet",
+            where=str(unread[0]),
+            mend=f"run it again: fraudrisk run {workspace.path} --as-of {day}",
         )
     loaded = [t for t in result.manifest["inputs"] if t != "business"]
     with Duck(memory=workspace.settings.engine_memory) as duck:
