@@ -87,7 +87,12 @@ class Settings(BaseSettings):
         description="Licences that end within so many days: renewal is asked for 30 working days before (行政许可法 50).",
     )
     warning_expired_days: int = Field(default=30, ge=0, le=366, description="Licences that ended so many days ago, without a renewal seen.")
-    warning_rows: int = Field(default=5, ge=1, le=20, description="Lines per section of the one-page brief; the rest is in the CSV.")
+    warning_rows: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="Lines per section of the brief; with more than 5 it may need a second page. The rest is in the CSV.",
+    )
     warning_district_digits: int = Field(
         default=6, ge=2, le=12, description="Digits of a division code that make a district: 9 where the office's area is one county."
     )

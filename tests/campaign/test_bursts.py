@@ -48,7 +48,7 @@ def stream(seed: int, *, over: float = 0.0, clump: float = 0.0, growth: float = 
 def events(key: Any, day: Any, first: dt.date, mark: str = "p") -> pd.DataFrame:
     names = np.char.add("b", np.char.zfill(np.asarray(key).astype(str), 5))
     frame = pd.DataFrame({"kind": "business", "key": names, "day": pd.Timestamp(first) + pd.to_timedelta(day, "D")})
-    return frame.assign(person_key=[f"{mark}{n}" for n in range(len(frame))])
+    return frame.assign(person_key=np.char.add(mark, np.arange(len(frame)).astype(str)))
 
 
 def all_keys() -> pd.DataFrame:
@@ -75,6 +75,12 @@ def calm() -> pd.DataFrame:
     return stream(1)
 
 
+@pytest.fixture(scope="module")
+def few(calm: pd.DataFrame) -> pd.DataFrame:
+    """The quiet businesses and some others, for what is no matter of rates."""
+    return calm[calm["key"] < f"b{QUIET + 20:05d}"]
+
+
 # size of burst, days it takes, which businesses (first, how many), least share found within three days
 CASES = [
     (3, 3, (0, 150), 1.0),
@@ -97,7 +103,7 @@ def test_planted_bursts_are_flagged_within_three_days(
 def test_streams_without_a_burst_keep_the_stated_rate(shape: dict[str, float]) -> None:
     """A month after the level was set, on streams it was not set on; the lower bound of the rate must not exceed what is stated."""
     alarms, months = np.zeros(3), np.zeros(3)
-    for seed in (11, 12, 13):
+    for seed in (11, 12):
         found = BurstModel(stream(seed, **shape), AS_OF, keys=all_keys()).bursts(28)
         size = np.digitize(
             found.loc[found["first_seen"] > AS_OF - dt.timedelta(days=28), "key"].str[1:].astype(int), [QUIET, QUIET + MEDIUM]
@@ -136,9 +142,9 @@ def test_a_restless_past_lowers_the_level(calm: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("column", ["person_key", "text_key"])
-def test_copies_of_one_text_or_one_person_are_no_burst(calm: pd.DataFrame, column: str) -> None:
+def test_copies_of_one_text_or_one_person_are_no_burst(few: pd.DataFrame, column: str) -> None:
     planted = plant(np.array([7]), 50, 3, np.random.default_rng(0), AS_OF - dt.timedelta(days=3)).assign(text_key=lambda e: e["person_key"])
-    base = calm.assign(text_key=None)
+    base = few.assign(text_key=None)
     fresh = find_bursts(pd.concat([base, planted]), AS_OF, keys=all_keys(), since=3)
     assert fresh["key"].tolist() == ["b00007"]
     assert fresh["persons"].tolist() == [50]
@@ -146,9 +152,9 @@ def test_copies_of_one_text_or_one_person_are_no_burst(calm: pd.DataFrame, colum
     assert copied.empty
 
 
-def test_consecutive_flagged_days_are_one_alarm_and_it_ends(calm: pd.DataFrame) -> None:
+def test_consecutive_flagged_days_are_one_alarm_and_it_ends(few: pd.DataFrame) -> None:
     planted = plant(np.array([9]), 12, 6, np.random.default_rng(3), dt.date(2026, 10, 12))
-    both = pd.concat([calm, planted], ignore_index=True)
+    both = pd.concat([few, planted], ignore_index=True)
     row = find_bursts(both, dt.date(2026, 10, 18), keys=all_keys()).set_index("key").loc["b00009"]
     assert row["ongoing"]
     assert dt.date(2026, 10, 13) <= row["first_seen"] <= dt.date(2026, 10, 15)
@@ -160,17 +166,17 @@ def test_consecutive_flagged_days_are_one_alarm_and_it_ends(calm: pd.DataFrame) 
     assert "b00009" not in set(find_bursts(both, AS_OF, keys=all_keys())["key"])
 
 
-def test_nothing_on_or_after_the_date_is_used(calm: pd.DataFrame) -> None:
+def test_nothing_on_or_after_the_date_is_used(few: pd.DataFrame) -> None:
     """As-of: rows of the day itself and later change no figure."""
     later = plant(np.arange(200), 9, 3, np.random.default_rng(1), AS_OF)
-    with_later, without = (BurstModel(e, AS_OF, keys=all_keys()) for e in (pd.concat([calm, later]), calm))
+    with_later, without = (BurstModel(e, AS_OF, keys=all_keys()) for e in (pd.concat([few, later]), few))
     pd.testing.assert_frame_equal(with_later.rates, without.rates)
     pd.testing.assert_frame_equal(with_later.bursts(), without.bursts())
 
 
-def test_order_of_rows_does_not_matter(calm: pd.DataFrame) -> None:
+def test_order_of_rows_does_not_matter(few: pd.DataFrame) -> None:
     planted = plant(np.arange(5), 4, 2, np.random.default_rng(2), AS_OF - dt.timedelta(days=2))
-    both = pd.concat([calm, planted], ignore_index=True)
+    both = pd.concat([few, planted], ignore_index=True)
     pd.testing.assert_frame_equal(find_bursts(both, AS_OF), find_bursts(both.sample(frac=1, random_state=0), AS_OF))
 
 
@@ -208,8 +214,8 @@ def test_a_short_record_is_not_tested() -> None:
         find_bursts(rows.drop(columns="person_key"), AS_OF)
 
 
-def test_no_event_at_all_gives_empty_frames(calm: pd.DataFrame) -> None:
-    model = BurstModel(calm.head(0), AS_OF, keys=all_keys())
+def test_no_event_at_all_gives_empty_frames(few: pd.DataFrame) -> None:
+    model = BurstModel(few.head(0), AS_OF, keys=all_keys())
     assert tuple(model.rates.columns) == RATES
     assert model.bursts().empty
 
