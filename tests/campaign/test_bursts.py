@@ -183,8 +183,8 @@ def test_order_of_rows_does_not_matter(few: pd.DataFrame) -> None:
 def test_weekends_and_holidays_are_expected(calm: pd.DataFrame) -> None:
     model = BurstModel(calm, AS_OF, keys=all_keys())
     learned = model._kinds["business"].base.exposure
-    classes = day_classes(AS_OF - dt.timedelta(days=DAYS), DAYS)
     factors = np.diff(learned)
+    classes = day_classes(AS_OF - dt.timedelta(days=len(factors)), len(factors))
     weight = {name: factors[classes == n].mean() for n, name in enumerate(CLASSES) if (classes == n).any()}
     truth = dict(zip(CLASSES, TRUE_FACTORS / TRUE_FACTORS[classes].mean(), strict=True))
     for name in ("周一", "周三", "周六", "周日", "节假日", "节后首日"):
@@ -210,6 +210,8 @@ def test_a_short_record_is_not_tested() -> None:
     assert model.untested == ["business"]
     assert tuple(model.bursts().columns) == BURSTS
     assert model.bursts().empty
+    stray = events([1], [0], AS_OF - dt.timedelta(days=600), mark="old")
+    assert BurstModel(pd.concat([stray, *[rows.assign(key=k) for k in "wxyz"]]), AS_OF).untested == ["business"]
     with pytest.raises(InputError, match="person_key"):
         find_bursts(rows.drop(columns="person_key"), AS_OF)
 
@@ -256,7 +258,7 @@ def test_persons_count_once(rows: list[tuple[str, str, str | None, int]]) -> Non
 
 def test_tail_is_the_negative_binomial(calm: pd.DataFrame) -> None:
     base = BurstModel(calm, AS_OF, keys=all_keys())._kinds["business"].base
-    key, end = np.array([QUIET, QUIET + MEDIUM]), np.array([DAYS, DAYS])
+    key, end = np.array([QUIET, QUIET + MEDIUM]), np.array([base.raw.days, base.raw.days])
     count, mean, p = base.tail(key, end, 7)
     size = base.expected(key, end, 7)[1]
     np.testing.assert_allclose(p, nbinom.sf(count - 1, size, size / (size + mean)), rtol=1e-9)

@@ -23,6 +23,7 @@ from fraudrisk.campaign.warning import Warnings, early_warning
 from fraudrisk.engines import Duck
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.packs import Pack
+from fraudrisk.records import read_table
 from fraudrisk.run import RunResult
 from fraudrisk.workspace import Workspace
 from tests.conftest import AS_OF
@@ -43,11 +44,11 @@ TEXTS = (
 )
 
 
-def tickets(code: str, persons: Sequence[str], texts: Sequence[str], mark: str) -> pd.DataFrame:
-    """Tickets about one business, spread over the three days from START on, the first on START."""
+def tickets(code: str, persons: Sequence[str], texts: Sequence[str], mark: str, start: dt.date = START) -> pd.DataFrame:
+    """Tickets about one business, spread over three days from `start` on, the first on that day."""
     rows = [
         {
-            "工单编号": f"{mark}{n:03d}", "登记时间": f"{START + dt.timedelta(days=n % 3)} 09:{n:02d}:00", "诉求内容": text, "诉求人电话": person,
+            "工单编号": f"{mark}{n:03d}", "登记时间": f"{start + dt.timedelta(days=n % 3)} 09:{n:02d}:00", "诉求内容": text, "诉求人电话": person,
             "被投诉人统一社会信用代码": code, "事发地区划": "330299",
         }
         for n, (person, text) in enumerate(zip(persons, texts, strict=True))
@@ -84,6 +85,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory, office: Workspace, finishe
     one_text, one_person = targets[40]["uscc"], targets[41]["uscc"]
     frames.append(tickets(one_text, phones(900_000, 30), [TEXTS[1].format(50_000)] * 30, "COPY"))
     frames.append(tickets(one_person, phones(990_000, 1) * 30, [TEXTS[n % 8].format(n) for n in range(30)], "SAME"))
+    later = [TEXTS[n % 8].format(7000 + n) for n in range(12)]
+    frames.append(tickets(targets[50]["uscc"], phones(995_000, 12), later, "LATER", AS_OF))
     ws.import_table("complaint", pd.concat(frames, ignore_index=True))
     about = targets[42]["name"]
     posts = [(f"{START + dt.timedelta(days=n % 3)} 10:00", f"{about}坑老人 第{n}说", about) for n in range(6)]
@@ -117,6 +120,26 @@ def test_few_are_flagged_that_were_not_planted(warned: Warnings, targets: list[d
     assert len(false) <= 3
     assert targets[40]["business_id"] not in false
     assert targets[41]["business_id"] not in false
+
+
+def test_nothing_known_on_or_after_the_date_is_used(warned: Warnings, targets: list[dict[str, str]]) -> None:
+    assert targets[50]["business_id"] not in set(warned.bursts["key"])
+    assert not warned.bursts["records"].str.contains("LATER").any()
+    assert (warned.bursts[["first_seen", "last_seen"]] <= AS_OF).all(axis=None)
+    assert warned.weekly["week_end"].max() < AS_OF
+
+
+def test_the_table_of_posts_masks_and_dates_its_rows() -> None:
+    posts = {
+        "舆情编号": ["a", "b"], "发布时间": ["2026-10-29 23:50", "2026-10-30"], "采集时间": ["2026-10-31", None], "标题": ["曝光", "曝光"],
+        "正文": ["联系我13812345678", "=1+1"], "网址": ["https://example.org/1", None], "阅读量": ["1,200", "无"], "涉及企业": ["甬城某馆", None],
+    }  # fmt: skip
+    frame = read_table(pd.DataFrame(posts), "舆情监测", today=AS_OF)
+    assert "13812345678" not in frame.to_csv()
+    assert frame["known_at"].tolist() == [dt.date(2026, 10, 31), dt.date(2026, 10, 30)]
+    assert frame["record_id"].tolist() == ["a", "b"]
+    assert frame["reads"].tolist()[0] == 1200
+    assert frame["entity_guess"].tolist()[0] == "甬城某馆"
 
 
 def test_posts_are_counted_by_business_and_copies_once(warned: Warnings, targets: list[dict[str, str]]) -> None:
@@ -287,6 +310,7 @@ def test_details_hold_every_line(warned: Warnings, written: Path, pack: Pack) ->
     assert tuple(rows[0]) == DETAILS
     assert len(rows) == len(warned.bursts) + len(warned.grade_jumps) + len(warned.expiring)
     assert {r["声明"] for r in rows} == {pack.notice}
+    assert all(r["人数"].isdigit() for r in rows if r["类型"].startswith("突增"))
 
 
 def test_json_is_plain(warned: Warnings, written: Path) -> None:

@@ -175,7 +175,8 @@ def _details(warnings: Warnings) -> pd.DataFrame:
                 "记录编号": x["license_no"],
             }
         )  # fmt: skip
-    frame = pd.DataFrame(lines, columns=list(DETAILS), dtype=object).assign(声明=warnings.summary["notice"])
+    full = [{c: "" if line.get(c) is None else line[c] for c in DETAILS} for line in lines]  # an empty cell makes no whole number a float
+    frame = pd.DataFrame(full, columns=list(DETAILS), dtype=object).assign(声明=warnings.summary["notice"])
     return frame.map(lambda v: safe_text(v) if isinstance(v, str) else v)
 
 

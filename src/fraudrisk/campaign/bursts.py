@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["BURSTS", "RATES", "BurstModel", "BurstSettings", "distinct_persons", "find_bursts", "measure_false_alarms"]
 
 _EPOCH = dt.date(1970, 1, 1)
+_STRAY = 0.01
+"""A record begins where so small a part of it lies before: one old row among the tickets of last month is no year of silence."""
 
 
 def find_bursts(
@@ -119,7 +121,8 @@ class BurstModel:
 
     def _fit_stream(self, events: pd.DataFrame, keys: pd.DataFrame | None) -> None:
         """The kind with most rows stands for the register's days: all its kinds are cuts of the same records."""
-        first = int(events["day"].min())
+        first = int(np.quantile(events["day"], _STRAY, method="lower"))
+        events = events[events["day"] >= first]
         days = (self.as_of - _EPOCH).days - first
         counted = distinct_persons(events, self.settings.repeat_days)
         largest = counted["kind"].value_counts(sort=True).index[0]

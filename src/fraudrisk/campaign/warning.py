@@ -204,7 +204,10 @@ def _summary(
         "min_persons": settings.burst_min_persons,
         "earlier": earlier.manifest["as_of"] if earlier else None,
         "alarms_per_100_business_months": settings.alarms_per_100_business_months,
-        "false_alarms": {KINDS[str(k)]: {n: round(float(v), 3) for n, v in row.items()} for k, row in by_kind.to_dict("index").items()},
+        "false_alarms": {
+            KINDS[str(k)]: {n: int(v) if n in ("keys", "alarms") else round(float(v), 3) for n, v in row.items()}
+            for k, row in by_kind.to_dict("index").items()
+        },
         "expected_false": round(float(rates["expected_false"].sum()) * settings.warning_days / 7, 2),
         "versions": {"pack": m["pack"], "model": m["model"], "fraudrisk": m["version"]},
         "notes": notes,
