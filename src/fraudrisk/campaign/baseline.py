@@ -104,7 +104,7 @@ class Baseline:
         seen = self.clean.between(keys, first, end)
         exposed = np.maximum(self.exposure[end] - self.exposure[np.minimum(first, end)], 0.0)
         self.shape, self.rate = _prior(seen, exposed, self.peer)
-        self.spread = {w: self._spread(w, own=own) for w in self.plan.windows}
+        self.spread = {w: self._spread(w, own=own) for w in sorted({*self.plan.windows, 7})}  # sizes and charts are weekly
         self.__dict__.pop("_totals", None)
 
     def _spread(self, window: int, *, own: bool) -> Any:

@@ -91,40 +91,49 @@ class KindModel:
         return np.digitize(self.base.expected(key, end, 7)[0], STRATA)
 
     def _calibrate(self) -> pd.DataFrame:
-        """Set each size's level so that the replayed past does not contradict the stated rate; measure what is left.
-
-        A level above the union bound needs a past that proves it (upper bound within the stated rate). One below it is taken where a
-        long past has more alarms than stated, or a short one significantly more (lower bound beyond the stated rate).
-        """
+        """Replay the past, set each size's level by it, and measure what is left."""
         import pandas as pd
 
-        plan, stated = self.settings.plan, self.settings.alarms_per_100_months
-        last = self.days - plan.guard
+        last = self.days - self.settings.plan.guard
         first = max(self.first_test, last - self.settings.replay_days)
-        long_enough = last - first >= plan.least_history
+        long_enough = last - first >= self.settings.plan.least_history
         key, end, p, _, size = self.scan(first, last)
-        keys = np.zeros(len(SIZES))
-        samples = np.arange(first, last + 1, _SAMPLE) if long_enough else np.array([], np.int64)
         every = np.arange(len(self.listed))
-        for day in samples:
-            keys += self._under_test(every, int(day))
+        samples = np.arange(first, last + 1, _SAMPLE) if long_enough else np.array([], np.int64)
+        keys = sum((self._under_test(every, int(day)) for day in samples), np.zeros(len(SIZES)))
         months = keys * ((last - first) / max(len(samples), 1) / _MONTH)
         now = self._under_test(every, self.days)
         rows = []
         for s, label in enumerate(SIZES):
             mine = size == s
-            for step in _STEPS if long_enough else (1.0,):
-                self.levels[s] = self.settings.level * step
-                alarms = _runs(key[mine], end[mine], p[mine] < self.levels[s])
-                low, high = _per_100(alarms, months[s], 0.95)
-                told = months[s] * stated / 100 >= _TOLD
-                if high <= stated or (step <= 1 and (alarms <= months[s] * stated / 100 if told else low <= stated)):
-                    break
+            alarms = self._set_level(s, key[mine], end[mine], p[mine], months[s], _STEPS if long_enough else (1.0,))
+            low, high = _per_100(alarms, months[s], 0.95)
             rate = alarms / months[s] * 100 if months[s] else np.nan
-            likely = (alarms + 0.5) / months[s] * 100 if months[s] else stated  # Jeffreys: no alarm in a short past is not none
-            expected = now[s] * 7 / _MONTH * min(likely, stated) / 100
+            expected = now[s] * 7 / _MONTH * self._likely(alarms, months[s]) / 100
             rows.append((self.name, label, int(now[s]), months[s], alarms, rate, low, high, self.levels[s], long_enough, expected))
         return pd.DataFrame(rows, columns=list(RATES))
+
+    def _set_level(self, size: int, key: Any, end: Any, p: Any, months: float, steps: tuple[float, ...]) -> int:
+        """The highest level that the replayed past does not contradict; returns the alarms it would have given.
+
+        A level above the union bound needs a past that proves it (upper bound within the stated rate). One below it is taken where a
+        long past has more alarms than stated, or a short one significantly more (lower bound beyond the stated rate).
+        """
+        stated = self.settings.alarms_per_100_months
+        allowed = months * stated / 100
+        alarms = 0
+        for step in steps:
+            self.levels[size] = self.settings.level * step
+            alarms = _runs(key, end, p < self.levels[size])
+            low, high = _per_100(alarms, months, 0.95)
+            if high <= stated or (step <= 1 and (alarms <= allowed if allowed >= _TOLD else low <= stated)):
+                break
+        return alarms
+
+    def _likely(self, alarms: int, months: float) -> float:
+        """False alarms per 100 key-months to expect: half an alarm is added (Jeffreys), as none in a short past is not none."""
+        stated = self.settings.alarms_per_100_months
+        return min((alarms + 0.5) / months * 100, stated) if months else stated
 
     def _under_test(self, keys: Any, day: int) -> Any:
         """Keys of each size with a record within the baseline of `day`."""
