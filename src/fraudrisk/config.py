@@ -88,6 +88,37 @@ class Settings(BaseSettings):
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")
 
+    # -- early warning
+    alarms_per_100_business_months: float = Field(
+        default=1.0, gt=0, le=100, description="False alarms accepted per 100 businesses (or schemes, categories…) watched for a month."
+    )
+    burst_min_persons: int = Field(
+        default=3, ge=2, description="Fewer persons within a week are never a burst: one household is no surge (DOMAIN §5: count alone)."
+    )
+    burst_history_days: int = Field(
+        default=365, ge=91, le=1096, description="Past that a baseline is made of: a whole year holds every season once."
+    )
+    burst_guard_days: int = Field(
+        default=14, ge=7, le=90, description="Last days left out of a baseline, so that a burst under way does not raise what is expected."
+    )
+    warning_days: int = Field(default=7, ge=1, le=31, description="Days a warning reports on: a weekly brief shows alarms of a week.")
+    warning_licence_days: int = Field(
+        default=60,
+        ge=1,
+        le=366,
+        description="Licences that end within so many days: renewal is asked for 30 working days before (行政许可法 50).",
+    )
+    warning_expired_days: int = Field(default=30, ge=0, le=366, description="Licences that ended so many days ago, without a renewal seen.")
+    warning_rows: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="Lines per section of the brief; with more than 5 it may need a second page. The rest is in the CSV.",
+    )
+    warning_district_digits: int = Field(
+        default=6, ge=2, le=12, description="Digits of a division code that make a district: 9 where the office's area is one county."
+    )
+
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:
     """Read ``fraudrisk.toml`` in `folder`, then the environment, then `given`.

@@ -294,7 +294,7 @@ def _write_files(
 
 
 _TABLE_NAMES = {"business": "登记", "complaint": "诉求", "penalty": "处罚", "abnormal_listing": "异常名录", "serious_violation": "严重违法", "license": "许可",
-                "annual_report": "年报", "inspection": "检查", "ad_monitor": "广告监测", "registration_change": "变更", "outcome": "核查结果"}  # fmt: skip
+                "annual_report": "年报", "inspection": "检查", "ad_monitor": "广告监测", "opinion": "舆情", "registration_change": "变更", "outcome": "核查结果"}  # fmt: skip
 
 
 def _quoted(evidence: pd.DataFrame, reasons: pd.DataFrame, pack: Pack, lines: pd.DataFrame) -> pd.DataFrame:
