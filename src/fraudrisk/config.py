@@ -58,7 +58,10 @@ class Settings(BaseSettings):
         default="A", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
     )
     minimum_score: float = Field(
-        default=10.0, ge=0, le=100, description="The same for the score: ten points are about what one strong indicator gives; below, a visit is a draw by lot."
+        default=10.0,
+        ge=0,
+        le=100,
+        description="The same for the score: ten points are about what one strong indicator gives; below, a visit is a draw by lot.",
     )
     exploration_share: float = Field(
         default=0.08,

@@ -37,7 +37,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     ws.import_table("business", pd.DataFrame(register))
     ws.import_table("penalty", pd.DataFrame(fines))
     (ws.path / "fraudrisk.toml").write_text(
-        (ws.path / "fraudrisk.toml").read_text(encoding="utf-8") + 'minimum_score = 1\n', encoding="utf-8"
+        (ws.path / "fraudrisk.toml").read_text(encoding="utf-8") + "minimum_score = 1\n", encoding="utf-8"
     )
     again = Workspace(ws.path)
     again.run(AS_OF, 3)

@@ -105,13 +105,18 @@ def test_who_is_held_back_is_neither_chosen_nor_drawn() -> None:
 def test_a_silent_sector_is_asked_and_another_business_next_month() -> None:
     rows = spread().assign(sector=lambda f: np.where(f.index % 20 == 0, "silent", f["sector"]))
     rows.loc[rows["sector"] == "silent", ["score", "grade"]] = [0.0, "A"]
-    a, b = (prioritise(rows, 40, minimum_score=10, silent=0.1, draw=d).query("chosen_by == '静默行业'") for d in ("2026-11-01", "2026-12-01"))
+    a, b = (
+        prioritise(rows, 40, minimum_score=10, silent=0.1, draw=d).query("chosen_by == '静默行业'") for d in ("2026-11-01", "2026-12-01")
+    )
     assert a["sector"].tolist() == b["sector"].tolist() == ["silent"]
     assert a["business_id"].tolist() != b["business_id"].tolist()
     assert prioritise(rows.assign(watch=False), 40, minimum_score=10, silent=0.1).query("chosen_by == '静默行业'").empty
 
 
-@pytest.mark.parametrize(("wrong", "says"), [({"weeks": 0}, "weeks"), ({"silent": 0.95, "explore": 0.08}, "silent"), ({"department_capacity": {"民政": -1}}, "民政")])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"weeks": 0}, "weeks"), ({"silent": 0.95, "explore": 0.08}, "silent"), ({"department_capacity": {"民政": -1}}, "民政")],
+)
 def test_bad_settings_are_named(wrong: dict, says: str) -> None:
     with pytest.raises(InputError, match=says):
         prioritise(scored(20), 5, **wrong)

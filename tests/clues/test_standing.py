@@ -23,7 +23,16 @@ DAY = dt.date(2026, 11, 1)
 
 
 def standing(**columns: object) -> pd.DataFrame:
-    base = {"business_id": ["b1"], "grade": ["B"], "last_meant": [None], "last_said": [None], "visits": [0], "cleared_on": [None], "settled_on": [None], "settled_as": [None]}
+    base = {
+        "business_id": ["b1"],
+        "grade": ["B"],
+        "last_meant": [None],
+        "last_said": [None],
+        "visits": [0],
+        "cleared_on": [None],
+        "settled_on": [None],
+        "settled_as": [None],
+    }
     return pd.DataFrame({**base, **{k: [v] for k, v in columns.items()}})
 
 
@@ -98,7 +107,14 @@ def test_look_back_names_what_rose(pack: Pack) -> None:
          ("YL-3", "b3", "丙店", "不属实", dt.date(2026, 6, 1), "B", 25.0)],
         columns=["clue_id", "business_id", "name", "conclusion", "closed_on", "grade_then", "score_then"],
     )  # fmt: skip
-    now = pd.DataFrame({"business_id": ["b1", "b2", "b3"], "grade": ["C", "B", "B"], "score": [45.0, 25.0, 25.0], "last_said": [None, dt.date(2026, 7, 1), dt.date(2026, 5, 1)]})
+    now = pd.DataFrame(
+        {
+            "business_id": ["b1", "b2", "b3"],
+            "grade": ["C", "B", "B"],
+            "score": [45.0, 25.0, 25.0],
+            "last_said": [None, dt.date(2026, 7, 1), dt.date(2026, 5, 1)],
+        }
+    )
     then_points = pd.DataFrame({"H1": [0.0, 0, 0], "T4": [12.0, 12, 12]}, index=["b1", "b2", "b3"])
     now_points = pd.DataFrame({"H1": [18.0, 0, 0], "T4": [12.0, 12, 12]}, index=["b1", "b2", "b3"])
     ties = pd.DataFrame({"business_id": ["b1"], "other": ["x"], "clue_id": ["YL-9"]})
@@ -110,7 +126,9 @@ def test_look_back_names_what_rose(pack: Pack) -> None:
 
 
 def test_old_tickets_without_a_clue_come_up_again() -> None:
-    tickets = pd.DataFrame({"business_id": ["a", "b", "c"], "persons": [3, 1, 2], "tickets": [4, 1, 2], "first_said": DAY, "closed_on": DAY})
+    tickets = pd.DataFrame(
+        {"business_id": ["a", "b", "c"], "persons": [3, 1, 2], "tickets": [4, 1, 2], "first_said": DAY, "closed_on": DAY}
+    )
     now = pd.DataFrame({"business_id": ["a", "b", "c"], "name": ["甲", "乙", "丙"], "grade": ["D", "A", "C"], "score": [70.0, 5.0, 45.0]})
     none = pd.DataFrame({"business_id": [], "other": [], "clue_id": []})
     assert old_tickets(tickets, now, {"c"}, none)["企业/项目名称"].tolist() == ["甲"]

@@ -34,7 +34,9 @@ def copy(office: Workspace, finished: RunResult, tmp_path: Path) -> Workspace:
 def fill(workspace: Workspace, conclusions: dict[str, str]) -> None:
     rows = pd.read_csv(workspace.result(AS_OF).folder / "线索清单.csv", dtype=str, encoding="utf-8-sig")
     path = workspace.path / "back.csv"
-    rows.assign(核查结论=rows["线索编号"].map(conclusions), 承办人="张某", 转办日期="2026-11-02", 备注="已核查").to_csv(path, index=False, encoding="utf-8-sig")
+    rows.assign(核查结论=rows["线索编号"].map(conclusions), 承办人="张某", 转办日期="2026-11-02", 备注="已核查").to_csv(
+        path, index=False, encoding="utf-8-sig"
+    )
     take_back(workspace, path, today=dt.date(2026, 11, 20))
 
 

@@ -16,16 +16,21 @@ from fraudrisk.outcomes.reminders import remind
 def ledger(tmp_path: Path) -> Ledger:
     made = Ledger(tmp_path / "ledger.db")
     owners = {"YL-330299-202609-0001": "市场监管", "YL-330299-202609-0002": "地方金融(处非)", "YL-330299-202609-0003": "市场监管"}
-    made.add([{"clue_id": c, "business_id": c[-1], "name": f"某店{c[-1]}", "owner": o} for c, o in owners.items()], who="desk", on=dt.date(2026, 9, 1))
-    made.move("YL-330299-202609-0003", "已转办", who="desk", on=dt.date(2026, 9, 17))
+    made.add(
+        [{"clue_id": c, "business_id": c[-1], "name": f"某店{c[-1]}", "owner": o} for c, o in owners.items()],
+        who="desk",
+        on=dt.date(2026, 9, 1),
+    )
+    for clue, day in (("1", 2), ("3", 17)):
+        made.move(f"YL-330299-202609-000{clue}", "已转办", who="desk", on=dt.date(2026, 9, day))
     return made
 
 
 def test_letters_reminders_and_the_superior(ledger: Ledger, tmp_path: Path) -> None:
     day = dt.date(2026, 9, 21)
     done = remind(ledger, tmp_path / "催办", today=day, who="专项办", notice="仅为线索")
-    assert sorted(p.name for p in done.letters) == ["催办_地方金融(处非).txt", "催办_市场监管.txt", "督办_报上级.txt"]
-    assert (done.reminded, done.raised) == (2, 2)
+    assert sorted(p.name for p in done.letters) == ["催办_专项办.txt", "催办_市场监管.txt", "督办_报上级.txt"]  # what waits to be handed on is the desk's own
+    assert (done.reminded, done.raised) == (2, 1)
     text = (tmp_path / "催办" / "2026-09-21" / "催办_市场监管.txt").read_text(encoding="utf-8")
     assert "YL-330299-202609-0001" in text
     assert "YL-330299-202609-0003" not in text  # not late yet

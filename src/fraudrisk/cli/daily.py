@@ -119,6 +119,53 @@ def take_back(
 
 
 @app.command()
+def remind(
+    ws: WorkspaceFolder,
+    who: Annotated[str, typer.Option(help="Who sends the letters, as signed.")] = "专项办",
+    today: Day = None,
+) -> None:
+    """Write a letter to every department that is late, and one upwards where it has lasted; note each in the ledger."""
+    from fraudrisk.outcomes.reminders import remind as send
+    from fraudrisk.taking_back import enter_list, ledger_of
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    for run_date in workspace.runs():
+        enter_list(workspace, run_date)
+    day = parse_date(today, "--as-of") if today else dt.datetime.now().astimezone().date()
+    ledger = ledger_of(workspace)
+    done = send(ledger, workspace.path / "clues" / "催办", today=day, who=who, notice=workspace.pack.notice)
+    ledger.close()
+    say(f"{done.reminded} clues reminded of, {done.raised} raised to the superior; {len(done.letters)} letters")
+    for letter in done.letters:
+        say(f"  {letter}")
+
+
+@app.command()
+def warn(
+    ws: WorkspaceFolder,
+    as_of: Day = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Earlier run whose grades are compared; the one before when not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for the brief; the run's own when not given.")] = None,
+) -> None:
+    """Write the weekly brief: bursts of complaints, grades that rose, licences that end."""
+    from fraudrisk.campaign.brief import write_brief
+    from fraudrisk.campaign.warning import early_warning
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    found = early_warning(
+        workspace, parse_date(as_of, "--as-of") if as_of else None, against=parse_date(against, "--against") if against else None
+    )
+    page = write_brief(found, out or workspace.result(found.as_of).folder / "预警")
+    say(f"{len(found.bursts)} bursts, {len(found.grade_jumps)} grades rose, {len(found.expiring)} licences end → {page}")
+    for note in found.summary["notes"]:
+        say(f"  {note}")
+
+
+@app.command()
 def pending(ws: WorkspaceFolder, today: Day = None) -> None:
     """The list of open clues with working days left, most overdue first."""
     from fraudrisk.taking_back import enter_list, ledger_of

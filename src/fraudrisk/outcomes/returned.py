@@ -126,7 +126,9 @@ def _marked(path: Path, headers: list[str]) -> dict[int, dict[str, str]]:
     return marked
 
 
-def _row(row: Mapping[str, str], place: int, known: Mapping[str, dt.date], today: dt.date, marked: Mapping[str, str]) -> Returned | Rejected:
+def _row(
+    row: Mapping[str, str], place: int, known: Mapping[str, dt.date], today: dt.date, marked: Mapping[str, str]
+) -> Returned | Rejected:
     number = row.get(_NUMBER, "")
 
     def no(column: str, reason: str) -> Rejected:

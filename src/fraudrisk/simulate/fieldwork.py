@@ -29,8 +29,8 @@ class Fieldwork:
     >>> from fraudrisk.simulate import CitySpec, simulate_city
     >>> work = Fieldwork(simulate_city(CitySpec(businesses=600)))
     >>> business = work.truth.index[work.truth["latent_state"] == "clean"][0]
-    >>> work.conclude(business, work.city.spec.end)
-    '不属实'
+    >>> work.fraud(business, work.city.spec.end), work.conclude(business, work.city.spec.end) in ("属实",)
+    (False, False)
     """
 
     def __init__(self, city: City) -> None:
