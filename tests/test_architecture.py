@@ -23,7 +23,7 @@ LEVELS = [
     ("clues",),
     ("outcomes",),
     ("publish", "explaining", "run", "steps", "workspace", "taking_back", "simulate"),
-    ("evaluation",),
+    ("evaluation", "campaign"),
     ("demo",),
     ("cli",),
 ]

@@ -66,6 +66,24 @@ class Settings(BaseSettings):
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")
 
+    # -- campaign
+    district_digits: int = Field(
+        default=6,
+        ge=2,
+        le=12,
+        description="Leading digits of a division code that make one line of a table by district; more are taken, up to nine (a street), "
+        "where these tell no two apart, as in an office of one county.",
+    )
+    district_names: dict[str, str] = Field(
+        default={}, description="What a district is called in tables and tips; unset, what its registration authority is called."
+    )
+    authority_ending: str = Field(
+        default="(?:市场监督管理|市场监管|工商行政管理|行政审批).*$",
+        description="Regular expression cut off a registration authority's name to leave the district's.",
+    )
+    tip_days: int = Field(default=90, gt=0, description="Complaints of so many days decide which tips a district gets: a season of a campaign.")
+    tips_per_page: int = Field(default=3, gt=0, le=4, description="Tips that fit a district's A4 page in print of 20 points.")
+
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:
     """Read ``fraudrisk.toml`` in `folder`, then the environment, then `given`.

@@ -14,7 +14,7 @@ from fraudrisk.packs.loader import Pack
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Sheets", "write_workbook"]
+__all__ = ["SheetWriter", "Sheets", "write_workbook"]
 
 _WIDTHS = {
     "序号": 4, "线索编号": 20, "风险等级": 5, "评分": 6, "企业/项目名称": 20, "统一社会信用代码": 20, "经营地址": 20, "涉诈类别": 12, "主要手法": 18,
@@ -71,7 +71,7 @@ def write_workbook(sheets: Sheets, path: Path, pack: Pack, *, footer: str, sheet
             str(part), {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
         )
         book.set_properties({"title": pack.taxonomy.title, "comments": pack.notice, "created": _FIXED})
-        writer = _Writer(book, pack, footer)
+        writer = SheetWriter(book, pack, footer)
         writer.sheet("封面说明", sheets.cover, wide=False)
         shown = sheets.clues.head(sheet_rows)
         more = len(sheets.clues) - len(shown)
@@ -84,7 +84,9 @@ def write_workbook(sheets: Sheets, path: Path, pack: Pack, *, footer: str, sheet
         book.close()
 
 
-class _Writer:
+class SheetWriter:
+    """Sheets of one look: the notice on top and on every printed page, text never a formula."""
+
     def __init__(self, book: Any, pack: Pack, footer: str) -> None:
         base = {"font_name": "宋体", "font_size": 10, "valign": "top", "text_wrap": True, "border": 1}
         self.book, self.pack, self.footer = book, pack, footer
