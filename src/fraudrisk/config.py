@@ -81,8 +81,12 @@ class Settings(BaseSettings):
         default="(?:市场监督管理|市场监管|工商行政管理|行政审批).*$",
         description="Regular expression cut off a registration authority's name to leave the district's.",
     )
-    tip_days: int = Field(default=90, gt=0, description="Complaints of so many days decide which tips a district gets: a season of a campaign.")
-    tips_per_page: int = Field(default=3, gt=0, le=4, description="Tips that fit a district's A4 page in print of 20 points.")
+    tip_days: int = Field(
+        default=90, gt=0, description="Complaints of so many days decide which tips a district gets: a season of a campaign."
+    )
+    tips_per_page: int = Field(
+        default=3, gt=0, le=3, description="Tips per district: more than three do not fit an A4 page in print of 20 points."
+    )
 
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:
