@@ -190,6 +190,10 @@ def _clues(first: pd.DataFrame, places: pd.DataFrame, known: pd.DataFrame, digit
     clues = first.rename(columns={"run": "listed_on"}).merge(
         known.rename(columns={"owner": "ledger_owner"})[["clue_id", "ledger_owner", *STANDING[2:]]], on="clue_id", how="left"
     )
+    for column in ("ledger_owner", "status", "conclusion", "concluded_on", "measures", "sector", "division"):
+        clues[column] = clues[column].astype(object).where(clues[column].notna(), None)
+    for column in ("involved_yuan", "recovered_yuan"):
+        clues[column] = clues[column].astype(float)
     clues = clues.assign(
         owner=clues["ledger_owner"].where(clues["ledger_owner"].fillna("") != "", clues["owner"]),
         status=clues["status"].fillna(_UNSENT),
@@ -198,5 +202,4 @@ def _clues(first: pd.DataFrame, places: pd.DataFrame, known: pd.DataFrame, digit
         latest_grade=clues["clue_id"].map(last["grade"]),
         latest_on=clues["clue_id"].map(last["run"]),
     )
-    clues["conclusion"] = clues["conclusion"].astype(object).where(clues["conclusion"].notna(), None)
     return clues.sort_values("clue_id", kind="stable")[list(CLUES)].reset_index(drop=True)

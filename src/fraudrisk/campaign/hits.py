@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["league", "missed_by_month", "precision_by_month"]
 
+_MISSED = (
+    "月份", "定向在列", "定向已证实", "抽取范围", "抽取数", "抽取有定论", "抽取属实", "估计遗漏", "遗漏下限", "遗漏上限", "估计召回率", "召回下限", "召回上限",
+)  # fmt: skip
+
 
 def precision_by_month(detail: Detail, pack: Pack) -> pd.DataFrame:
     """清单命中率: of the clues first listed in a month, how many were confirmed; by score (定向) and by lot (探索) apart.
@@ -51,7 +55,8 @@ def missed_by_month(detail: Detail, pack: Pack) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame([_missed(detail, pack, month) for month in sorted(set(detail.listings["month"]))])
+    lines = [_missed(detail, pack, month) for month in sorted(set(detail.listings["month"]))]
+    return pd.DataFrame(lines or [dict.fromkeys(_MISSED) | {"说明": "没有清单"}], columns=[*_MISSED, "说明"])
 
 
 def league(detail: Detail, pack: Pack) -> pd.DataFrame:
@@ -113,7 +118,6 @@ def _missed(detail: Detail, pack: Pack, month: str) -> dict[str, Any]:
     pool = int(latest["pool"].max() + (latest["reason"] == DIRECTED).sum()) - len(listed)
     line: dict[str, Any] = {
         "月份": month, "定向在列": len(listed), "定向已证实": found, "抽取范围": pool, "抽取数": len(drawn), "抽取有定论": decided, "抽取属实": hits,
-        **dict.fromkeys(("估计遗漏", "遗漏下限", "遗漏上限", "估计召回率", "召回下限", "召回上限")),
     }  # fmt: skip
     if not decided:
         return line | {"说明": "没有探索抽查" if drawn.empty else "探索抽查尚无有定论的结论，不能估计"}

@@ -108,7 +108,7 @@ def _precision(detail: Detail, pack: Pack, table: pd.DataFrame) -> Iterator[str]
 
 def _missed(detail: Detail, pack: Pack, table: pd.DataFrame) -> Iterator[str]:
     del pack
-    for line in table.to_dict("records"):
+    for line in table[table["月份"].notna()].to_dict("records"):
         runs = detail.listings[detail.listings["month"] == line["月份"]]
         if line["定向在列"] + line["抽取数"] != runs["clue_id"].nunique():
             yield f"{line['月份']}: {line['定向在列']} and {line['抽取数']} places, {runs['clue_id'].nunique()} businesses on its lists"
