@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from fraudrisk.campaign import tables
-from fraudrisk.campaign.cases import pick_cases, rounded
+from fraudrisk.campaign.cases import case_text, pick_cases, rounded
 from fraudrisk.campaign.detail import Detail, gather
 from fraudrisk.campaign.reconcile import differences
 from fraudrisk.campaign.report import TABLES, make_tables
@@ -130,8 +131,6 @@ def test_no_list_by_that_date_is_said(worked: Workspace) -> None:
 
 def clue_rows(detail: Detail, rows: list[dict[str, object]]) -> Detail:
     """The detail with the first clues overwritten, and no others."""
-    from dataclasses import replace
-
     clues = detail.clues.head(len(rows)).copy()
     for column in {c for r in rows for c in r}:
         clues[column] = pd.Series([r.get(column) for r in rows], index=clues.index, dtype=object)
@@ -247,11 +246,31 @@ def test_nobody_can_be_recognised_in_a_case(detail: Detail, pack: Pack, register
     assert not [a for a in detail.clues["involved_yuan"].dropna() if f"{a:.0f}" in text]
 
 
-def test_a_name_in_the_measures_or_a_quote_is_not_told(detail: Detail, register: pd.DataFrame) -> None:
-    assert detail.clues["measures"].dropna().tolist()
-    assert set(detail.clues["measures"].dropna()) == {"责令改正"}
+def test_quotes_are_what_several_said_and_name_nobody(detail: Detail, register: pd.DataFrame, pack: Pack, worked: Workspace) -> None:
     names = "\n".join(register["name"].dropna())
     assert not [q for q in detail.quotes["quote"] if any(q[i : i + 3] in names for i in range(len(q) - 2))]
+    result = worked.result()
+    read = pd.concat([pd.read_parquet(worked.reading_path(result.manifest["model"], f)) for f in worked.files("complaint")])
+    for quote in detail.quotes["quote"].unique():
+        said = read[[any(e["quote"] == quote for e in found) for found in read["evidence"]]]
+        assert said["text_key"].nunique() >= pack.campaign.cases.quote_people
+
+
+def test_of_the_inspectors_words_only_what_was_done_is_told(pack: Pack) -> None:
+    detail = made_up(pack, 1, 3)
+    row = {**detail.clues.iloc[0].to_dict(), "tactics": ["T01"], "conclusion": "属实", "kind": "个体工商户", "sector": "wellness"}
+    told = [
+        case_text(detail, pack, {**row, "measures": measures}, "T01").split("。")[-2]
+        for measures in ("责令甬城某0号健康馆改正，对张某罚款5000元，未退款", "不予立案，免予罚款", "张三已搬走", None)
+    ]
+    assert told == ["处置情况：责令改正、罚款", "现已办结", "现已办结", "现已办结"]
+    quoted = replace(
+        detail,
+        quotes=pd.DataFrame(
+            [(row["clue_id"], "T01", q, 3) for q in ("王阿姨拉去听课", "每天早上听课")], columns=["clue_id", "tactic", "quote", "times"]
+        ),
+    )
+    assert "有群众反映“每天早上听课”。" in case_text(quoted, pack, row, "T01")
 
 
 @given(st.floats(0, 1e12, allow_nan=False))

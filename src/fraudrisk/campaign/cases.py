@@ -101,7 +101,6 @@ def case_text(detail: Detail, pack: Pack, clue: dict[Any, Any], tactic: str) -> 
     words = pack.campaign.cases
     signs = {t.code: t.sign for t in pack.taxonomy.tactics}
     kind = next((k.label for k in words.kinds if re.search(k.pattern, str(clue["kind"] or ""))), "")
-    measures = clue["measures"]
     facts = {
         "district": words.district,
         "subject": words.subjects.get(clue["sector"], "") + kind,
@@ -111,7 +110,7 @@ def case_text(detail: Detail, pack: Pack, clue: dict[Any, Any], tactic: str) -> 
         "conclusion": clue["conclusion"],
         "involved": rounded(clue["involved_yuan"], pack),
         "recovered": rounded(clue["recovered_yuan"], pack),
-        "measures": measures.rstrip("。；;. ") if isinstance(measures, str) and _silent(measures, pack) else None,
+        "measures": "、".join(w.label for w in words.measures if re.search(w.pattern, str(clue["measures"] or ""))),
     }
     told = []
     for group in words.sentences:

@@ -52,7 +52,7 @@ class Detail:
     exposure : DataFrame
         ``sector, district, businesses`` of the register.
     quotes : DataFrame
-        ``clue_id, tactic, quote, times``: words of complaints in which no business is named.
+        ``clue_id, tactic, quote, times``: words of complaints that several persons used and in which no business is named.
     districts : dict
         Code to label.
     names : pyarrow array
@@ -113,8 +113,7 @@ def gather(workspace: Workspace, as_of: dt.date | None = None) -> Detail:
         digits = district_length(duck, settings)
         clues = _clues(first, places, known, digits)
         said = quotes(duck, pack, runs[-1]).merge(clues[["business_id", "clue_id"]], on="business_id")
-        silent = nameless(duck, [*said["quote"], *clues["measures"].dropna()])
-        clues["measures"] = clues["measures"].where(clues["measures"].isin(silent), None)
+        silent = nameless(duck, said["quote"])
         return Detail(
             day,
             runs[-1],
@@ -148,6 +147,7 @@ def _places(workspace: Workspace, result: RunResult, day: dt.date, numbers: dict
         facts = duck.query(
             "SELECT business_id, sector, coalesce(division_code, '') AS division, coalesce(entity_type, '') AS kind FROM register SEMI JOIN listed USING (business_id)"
         ).to_pandas()
+        signals = _signals(pack, result, duck, chosen[["business_id", "clue_id"]])
     told = lines.assign(
         clue_id=lines["线索编号"],
         name=lines["企业/项目名称"],
@@ -159,7 +159,7 @@ def _places(workspace: Workspace, result: RunResult, day: dt.date, numbers: dict
     )[["clue_id", "name", "owner", "category", "tactics", "grade", "score"]]
     frame = chosen.merge(told, on="clue_id").merge(facts, on="business_id", how="left")
     frame = frame.assign(run=day, month=f"{day:%Y-%m}").sort_values("clue_id", kind="stable")
-    return frame, _signals(pack, result, frame[["business_id", "clue_id"]]).assign(run=day)
+    return frame, signals.assign(run=day)
 
 
 def _tactics(pack: Pack, cell: Any) -> list[str]:
@@ -168,14 +168,19 @@ def _tactics(pack: Pack, cell: Any) -> list[str]:
     return [code for place, code in sorted(found) if place >= 0]
 
 
-def _signals(pack: Pack, result: RunResult, clues: pd.DataFrame) -> pd.DataFrame:
+def _signals(pack: Pack, result: RunResult, duck: Duck, clues: pd.DataFrame) -> pd.DataFrame:
+    """Indicators and features above 0; reads the view ``listed``."""
     import pandas as pd
+    import pyarrow.parquet as pq
 
-    wanted = sorted({f for x in pack.campaign.loopholes for f in x.features})
-    features = result.features()
+    path = result.folder / "features.parquet"
+    there = set(pq.read_schema(path).names)
+    wanted = sorted({f for x in pack.campaign.loopholes for f in x.features} & there)
+    duck.view("features", [path])
+    columns = ", ".join(["business_id", *wanted])
     frames = {
         "indicator": result.contributions().drop(columns="bound", errors="ignore"),
-        "feature": features[["business_id", *(f for f in wanted if f in features)]],
+        "feature": duck.query(f"SELECT {columns} FROM features SEMI JOIN listed USING (business_id)").to_pandas(),  # noqa: S608
     }
     long = [
         clues.merge(f, on="business_id").drop(columns="business_id").melt("clue_id", var_name="code", value_name="value").assign(kind=kind)

@@ -97,11 +97,20 @@ SELECT district, tactic, count(DISTINCT person) AS people FROM named GROUP BY AL
 
 
 def quotes(duck: Duck, pack: Pack, as_of: dt.date) -> pd.DataFrame:
-    """Words by which tactics were found in complaints about the listed: ``business_id, tactic, quote, times``."""
+    """Words by which tactics were found in complaints about the listed, where enough others use them too.
+
+    Returns
+    -------
+    DataFrame
+        ``business_id, tactic, quote, times``; `times` among the complaints about the business.
+    """
     found: pd.DataFrame = duck.query(
-        f"""WITH {_fraud(pack, as_of)}, spans AS (SELECT business_id, unnest(evidence) AS e FROM fraud SEMI JOIN listed USING (business_id))
-SELECT business_id, e.tactic AS tactic, e.quote AS quote, count(*) AS times FROM spans
-WHERE length(e.quote) BETWEEN {_SHORTEST} AND {_LONGEST} GROUP BY ALL ORDER BY ALL"""  # noqa: S608
+        f"""WITH {_fraud(pack, as_of)}, spans AS (SELECT business_id, coalesce(business_id, respondent_name, record_id) AS whom, text_key,
+  coalesce(complainant_hash, 't' || text_key, record_id) AS person, unnest(evidence) AS e FROM fraud
+), common AS (SELECT e.tactic AS tactic, e.quote AS quote FROM spans WHERE length(e.quote) BETWEEN {_SHORTEST} AND {_LONGEST} GROUP BY ALL
+  HAVING least(count(DISTINCT person), count(DISTINCT text_key)) >= {pack.campaign.cases.quote_people} AND count(DISTINCT whom) > 1)
+SELECT s.business_id, c.tactic, c.quote, count(*) AS times FROM (SELECT * FROM spans SEMI JOIN listed USING (business_id)) s
+JOIN common c ON s.e.tactic = c.tactic AND s.e.quote = c.quote GROUP BY ALL ORDER BY ALL"""  # noqa: S608
     ).to_pandas()
     return found
 

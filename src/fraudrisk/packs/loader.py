@@ -289,7 +289,7 @@ def _cases(file: CampaignFile, sectors: set[str]) -> Iterator[str]:
     words = file.cases
     yield from _known("campaign.yaml: cases: subjects: sector", words.subjects, sectors)
     yield from (f"campaign.yaml: cases: subjects: sector '{s}' has none" for s in sorted(sectors - set(words.subjects)))
-    for pattern in [*words.blockers, *(k.pattern for k in words.kinds)]:
+    for pattern in [*words.blockers, *(w.pattern for w in (*words.kinds, *words.measures))]:
         try:
             re.compile(pattern)
         except re.error as error:

@@ -33,6 +33,7 @@ __all__ = [
     "Tactic",
     "Taxonomy",
     "Tip",
+    "Wording",
 ]
 
 
@@ -342,8 +343,8 @@ class Tip(_Strict):
     hotline: Line
 
 
-class KindWord(_Strict):
-    """What a business whose entity type fits the regular expression is called."""
+class Wording(_Strict):
+    """What is said where a regular expression fits."""
 
     pattern: str
     label: str
@@ -358,9 +359,13 @@ class CaseWords(_Strict):
 
     district: str
     subjects: dict[str, str] = Field(description="Sector to the trade as the public calls it.")
-    kinds: list[KindWord] = Field(description="First that fits wins; the last should fit anything.")
+    kinds: list[Wording] = Field(description="By entity type: first that fits wins; the last should fit anything.")
+    measures: list[Wording] = Field(description="What was done, looked for in the inspectors' own words, which are never printed.")
     amounts: list[tuple[Annotated[float, Field(gt=0)], str]] = Field(description="Yuan per unit and its word, largest unit first.")
-    blockers: list[str] = Field(description="A quote or measure in which one of these regular expressions fits is not printed.")
+    quote_people: Annotated[int, Field(ge=2)] = Field(
+        description="Words are quoted only if so many persons used them, about two businesses or more: such words point to nobody."
+    )
+    blockers: list[str] = Field(description="A quote in which one of these regular expressions fits is not printed.")
     sentences: Annotated[list[list[str]], Field(min_length=2, max_length=4)]
 
 
