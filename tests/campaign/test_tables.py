@@ -246,16 +246,6 @@ def test_nobody_can_be_recognised_in_a_case(detail: Detail, pack: Pack, register
     assert not [a for a in detail.clues["involved_yuan"].dropna() if f"{a:.0f}" in text]
 
 
-def test_quotes_are_what_several_said_and_name_nobody(detail: Detail, register: pd.DataFrame, pack: Pack, worked: Workspace) -> None:
-    names = "\n".join(register["name"].dropna())
-    assert not [q for q in detail.quotes["quote"] if any(q[i : i + 3] in names for i in range(len(q) - 2))]
-    result = worked.result()
-    read = pd.concat([pd.read_parquet(worked.reading_path(result.manifest["model"], f)) for f in worked.files("complaint")])
-    for quote in detail.quotes["quote"].unique():
-        said = read[[any(e["quote"] == quote for e in found) for found in read["evidence"]]]
-        assert said["text_key"].nunique() >= pack.campaign.cases.quote_people
-
-
 def test_of_the_inspectors_words_only_what_was_done_is_told(pack: Pack) -> None:
     detail = made_up(pack, 1, 3)
     row = {**detail.clues.iloc[0].to_dict(), "tactics": ["T01"], "conclusion": "属实", "kind": "个体工商户", "sector": "wellness"}

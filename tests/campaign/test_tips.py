@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from fraudrisk.campaign.detail import Detail
@@ -52,6 +53,7 @@ def names(register: pd.DataFrame) -> list[str]:
     return sorted(register["name"].dropna())
 
 
+@examples(max_examples=40)
 @given(data=st.data())
 def test_no_tip_names_a_business_and_one_that_did_is_refused(names: list[str], detail: Detail, data: st.DataObject) -> None:
     pack = load_pack("elder_fraud")
