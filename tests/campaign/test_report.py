@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from fraudrisk.campaign import report
@@ -95,3 +96,16 @@ def test_text_is_never_a_formula(pack: Pack, tmp_path: Path) -> None:
     cells = [c for sheet in openpyxl.load_workbook(path) for row in sheet.iter_rows() for c in row]
     assert not [c.coordinate for c in cells if c.data_type == "f"]
     assert any(c.value == "'=HYPERLINK(1)" for c in cells)
+
+
+def test_an_office_with_a_register_and_nothing_else(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "office", division="330200")
+    names = [f"云州康寿{i}健康咨询有限公司" for i in range(30)]
+    workspace.import_table("business", pd.DataFrame({"企业名称": names, "成立日期": ["2025-03-01"] * 30}))
+    workspace.run(dt.date(2026, 11, 1), 5)
+    book = write_campaign(workspace, tmp_path / "out")
+    content = json.loads(book.with_suffix(".json").read_text(encoding="utf-8"))["tables"]
+    assert content["问题清单"][-1]["说明"] == "截至日没有列出线索"
+    assert content["探索校正"] == [dict.fromkeys(content["探索校正"][0]) | {"说明": "没有清单"}]
+    assert content["防骗提示"][0]["说明"] == "截至日前90天没有可提示的诉求"
+    assert (tmp_path / "out" / FILES[2]).read_text(encoding="utf-8").count("<article") == 3

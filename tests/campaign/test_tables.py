@@ -257,7 +257,7 @@ def test_of_the_inspectors_words_only_what_was_done_is_told(pack: Pack) -> None:
     quoted = replace(
         detail,
         quotes=pd.DataFrame(
-            [(row["clue_id"], "T01", q, 3) for q in ("王阿姨拉去听课", "每天早上听课")], columns=["clue_id", "tactic", "quote", "times"]
+            [(row["clue_id"], "T01", q, 3) for q in ("王阿姨听课", "每天早上听课")], columns=["clue_id", "tactic", "quote", "times"]
         ),
     )
     assert "有群众反映“每天早上听课”。" in case_text(quoted, pack, row, "T01")
