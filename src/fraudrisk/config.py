@@ -118,8 +118,27 @@ class Settings(BaseSettings):
         le=20,
         description="Lines per section of the brief; with more than 5 it may need a second page. The rest is in the CSV.",
     )
-    warning_district_digits: int = Field(
-        default=6, ge=2, le=12, description="Digits of a division code that make a district: 9 where the office's area is one county."
+
+    # -- campaign
+    district_digits: int = Field(
+        default=6,
+        ge=2,
+        le=12,
+        description="Leading digits of a division code that make one line of a table by district; more are taken, up to nine (a street), "
+        "where these tell no two apart, as in an office of one county.",
+    )
+    district_names: dict[str, str] = Field(
+        default={}, description="What a district is called in tables and tips; unset, what its registration authority is called."
+    )
+    authority_ending: str = Field(
+        default="(?:市场监督管理|市场监管|工商行政管理|行政审批).*$",
+        description="Regular expression cut off a registration authority's name to leave the district's.",
+    )
+    tip_days: int = Field(
+        default=90, gt=0, description="Complaints of so many days decide which tips a district gets: a season of a campaign."
+    )
+    tips_per_page: int = Field(
+        default=3, gt=0, le=3, description="Tips per district: more than three do not fit an A4 page in print of 20 points."
     )
 
 

@@ -134,7 +134,7 @@ def _bursts(duck: Duck, workspace: Workspace, loaded: list[str], day: dt.date) -
     if not {"complaint", "opinion"} & set(loaded):
         return None, _empty((*BURSTS, *_MORE))
     reach = settings.plan.history + settings.plan.guard + settings.replay_days + max(settings.plan.windows)
-    digits = workspace.settings.warning_district_digits
+    digits = workspace.settings.district_digits
     duck.view("scheme_of", schemes(duck, pack))
     if "complaint" in loaded:
         duck.execute(f"CREATE OR REPLACE TABLE watched AS {watched_complaints(pack, day, reach, digits)}")
