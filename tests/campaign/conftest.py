@@ -21,6 +21,7 @@ from fraudrisk.workspace import Workspace
 RUNS = (dt.date(2026, 9, 1), dt.date(2026, 10, 1), dt.date(2026, 11, 1))
 LATE = dt.date(2026, 11, 5)
 CHECKED = ("已转办", "核查中", "已反馈")
+_UNSENT = 4
 ENDS = ("属实", "部分属实", "不属实", "移送", "属实", None)
 
 
@@ -58,7 +59,11 @@ def work(workspace: Workspace) -> None:
         if number < 2:
             lines = workspace.result(day).clues().set_index("线索编号")["主要手法"]
             told = {c["clue_id"]: "属实" if isinstance(lines[c["clue_id"]], str) else ENDS[i % len(ENDS)] for i, c in enumerate(fresh)}
+            for clue in fresh[_UNSENT::_UNSENT]:
+                told[clue["clue_id"]] = None  # nobody hands it on: the next list may name it again
             for i, clue in enumerate(fresh):
+                if i and i % _UNSENT == 0:
+                    continue
                 _tell(ledger, clue["clue_id"], clue["name"], i, day + dt.timedelta(days=7), told[clue["clue_id"]])
             _outcomes(workspace, told, day + dt.timedelta(days=7))
         else:

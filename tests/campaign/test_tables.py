@@ -77,7 +77,7 @@ def test_a_clue_counts_once_by_its_first_list(detail: Detail, worked: Workspace)
     assert clues["listed_on"].to_dict() == first["run"].to_dict()
     assert clues["reason"].to_dict() == first["reason"].to_dict()
     again = clues[clues["latest_on"] > clues["listed_on"]]
-    assert len(again) > 20
+    assert len(again) >= 2  # what nobody took up
     lines = {r: worked.result(r).clues().set_index("线索编号")["评分"] for r in RUNS}
     assert all(clues.loc[c, "score"] == lines[clues.loc[c, "listed_on"]][c] for c in again.index)
 
@@ -270,14 +270,16 @@ def test_amounts_keep_one_figure(yuan: float) -> None:
 
 
 def test_districts_are_as_fine_as_tells_them_apart(detail: Detail, worked: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sorted(detail.districts) == [f"330299{i}" for i in range(1, 9)]
-    assert detail.district("3302991") == "甬城市海东区"
+    assert sorted(detail.districts) == [f"33029{i}" for i in range(1, 9)]
+    assert detail.district("330291") == "甬城市海东区"
+    monkeypatch.setattr(worked, "settings", worked.settings.model_copy(update={"district_digits": 4}))
+    assert sorted(gather(worked).districts) == [f"33029{i}" for i in range(1, 9)]  # four digits tell no two apart
     monkeypatch.setattr(
-        worked, "settings", worked.settings.model_copy(update={"district_digits": 9, "district_names": {"330299101": "东河街道"}})
+        worked, "settings", worked.settings.model_copy(update={"district_digits": 9, "district_names": {"330291001": "东河街道"}})
     )
     finer = gather(worked)
-    assert finer.district("330299101") == "东河街道"
-    assert finer.district("330299102") == "甬城市海东区(330299102)"
+    assert finer.district("330291001") == "东河街道"
+    assert finer.district("330291002") == "甬城市海东区(330291002)"
 
 
 def test_a_second_pack_has_its_tables(tiny_pack: Pack) -> None:

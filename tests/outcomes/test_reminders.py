@@ -29,7 +29,11 @@ def ledger(tmp_path: Path) -> Ledger:
 def test_letters_reminders_and_the_superior(ledger: Ledger, tmp_path: Path) -> None:
     day = dt.date(2026, 9, 21)
     done = remind(ledger, tmp_path / "催办", today=day, who="专项办", notice="仅为线索")
-    assert sorted(p.name for p in done.letters) == ["催办_专项办.txt", "催办_市场监管.txt", "督办_报上级.txt"]  # what waits to be handed on is the desk's own
+    assert sorted(p.name for p in done.letters) == [
+        "催办_专项办.txt",
+        "催办_市场监管.txt",
+        "督办_报上级.txt",
+    ]  # what waits to be handed on is the desk's own
     assert (done.reminded, done.raised) == (2, 1)
     text = (tmp_path / "催办" / "2026-09-21" / "催办_市场监管.txt").read_text(encoding="utf-8")
     assert "YL-330299-202609-0001" in text

@@ -12,6 +12,7 @@ from fraudrisk.campaign.streams import KINDS
 from fraudrisk.campaign.warning import Warnings
 from fraudrisk.clues.workbook import safe_text
 from fraudrisk.files import atomic_text
+from fraudrisk.pages import templates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,6 @@ def write_brief(warnings: Warnings, folder: Path) -> Path:
 
 
 def _page(warnings: Warnings) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup, escape
 
     s = warnings.summary
@@ -68,15 +68,8 @@ def _page(warnings: Warnings) -> str:
     def more(total: int) -> Markup:
         return Markup('<p class="small">{}</p>').format(f"另有{total - rows}条见预警明细.csv") if total > rows else Markup("")
 
-    environment = Environment(
-        loader=PackageLoader("fraudrisk.campaign", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     alarms = [_alarm(a) for a in _one_each(warnings.bursts)]
-    return environment.get_template("brief.html").render(
+    return templates("fraudrisk.campaign").get_template("brief.html.j2").render(
         s=s, rows=rows, more=more, alarms=alarms, collecting=sum(a["collecting"] > 0 for a in alarms), jumps=[_jump(j) for j in _rows(warnings.grade_jumps)],
         licences=_rows(warnings.expiring), chart=_chart(warnings.weekly), guard_note=escape(f"{s['guard_days']}天"),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from fraudrisk.clues.workbook import SheetWriter
 from fraudrisk.errors import IntegrityError
 from fraudrisk.files import atomic_path, atomic_text
 from fraudrisk.packs import Pack
+from fraudrisk.pages import templates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,12 +113,7 @@ def write_campaign(workspace: Workspace, out: str | Path, as_of: dt.date | None 
 
 def tip_pages(detail: Detail, pack: Pack, per_page: int) -> str:
     """The tips as HTML in large print, one A4 page per district."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("fraudrisk.campaign", "."), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template("tips.html.j2").render(pages=pages(detail, pack, per_page))
+    return templates("fraudrisk.campaign").get_template("tips.html.j2").render(pages=pages(detail, pack, per_page))
 
 
 def _write_book(path: Path, sheets: dict[str, pd.DataFrame], pack: Pack, footer: str) -> None:

@@ -27,8 +27,7 @@ def read_ledger(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     clues, moves
-        As :meth:`fraudrisk.outcomes.ledger.Ledger.clues` and ``history``; ``told_on`` beside the moves is the day on which the
-        workspace's ``outcome`` table says a conclusion was reached.
+        As :meth:`fraudrisk.outcomes.ledger.Ledger.clues` and ``history``.
     """
     import pandas as pd
 
@@ -40,17 +39,14 @@ def read_ledger(workspace: Workspace) -> tuple[pd.DataFrame, pd.DataFrame]:
     finally:
         ledger.close()
     moves["conclusion"] = _detail(moves, "conclusion").where(moves["after"] == _TOLD, None)
-    told = workspace.table("outcome") if "outcome" in workspace.loaded else pd.DataFrame(columns=["clue_id", "conclusion", "concluded_on"])
-    told = told[["clue_id", "conclusion", "concluded_on"]].dropna().drop_duplicates(["clue_id", "conclusion"])
-    return clues, moves.merge(told.rename(columns={"concluded_on": "told_on"}), on=["clue_id", "conclusion"], how="left")
+    return clues, moves
 
 
 def standing(clues: pd.DataFrame, moves: pd.DataFrame, as_of: dt.date) -> tuple[pd.DataFrame, int]:
     """State and conclusion of every clue as known before `as_of`.
 
-    The ledger keeps the day of a clue's last move, and of every move when it was written down; a move counts from the earliest of
-    these, of the day its conclusion stands under in the ``outcome`` table, and of the moves after it, never before the clue was
-    listed. A move dated back may so count later than it was made, not earlier.
+    A move counts from the day it happened (moves written by older versions: from the day they were written down), never before the
+    clue was listed or before the move it follows.
 
     Parameters
     ----------
@@ -94,11 +90,9 @@ def _days(moved: pd.DataFrame) -> pd.Series[Any]:
 
     here = dt.datetime.now().astimezone().tzinfo
     written = pd.to_datetime(moved["at"], utc=True).dt.tz_convert(here).dt.tz_localize(None).dt.normalize()
-    since, listed = pd.to_datetime(moved["since"]), pd.to_datetime(moved["listed_on"])
-    last = ~moved["clue_id"].duplicated(keep="last")
-    day = pd.DataFrame({"written": written.where(~last, since), "since": since, "told": pd.to_datetime(moved["told_on"])}).min(axis=1)
-    day = day.where(moved["kind"] != "entered", listed)[::-1].groupby(moved["clue_id"][::-1]).cummin()[::-1]
-    return day.where(day > listed, listed)
+    day = pd.to_datetime(moved["day"]).fillna(written)
+    listed = pd.to_datetime(moved["listed_on"])
+    return day.where((moved["kind"] != "entered") & (day > listed), listed).groupby(moved["clue_id"]).cummax()
 
 
 def _detail(told: pd.DataFrame, name: str) -> pd.Series[Any]:

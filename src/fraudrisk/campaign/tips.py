@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fraudrisk.campaign.detail import Detail
 from fraudrisk.errors import InputError
 from fraudrisk.packs import Pack
-from fraudrisk.packs.schema import Tip
+from fraudrisk.packs.campaign import Tip
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -166,6 +166,21 @@ def warn(
 
 
 @app.command()
+def campaign(
+    ws: WorkspaceFolder,
+    as_of: Day = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for workbook, JSON and tips.")] = None,
+) -> None:
+    """Write what goes upward, each table reconciled with the clues, and the tips for the public."""
+    from fraudrisk.campaign.report import write_campaign
+    from fraudrisk.workspace import Workspace
+
+    workspace = Workspace(ws)
+    day = parse_date(as_of, "--as-of") if as_of else dt.datetime.now().astimezone().date() + dt.timedelta(days=1)
+    say(f"→ {write_campaign(workspace, out or workspace.path / '专项行动', day)}")
+
+
+@app.command()
 def pending(ws: WorkspaceFolder, today: Day = None) -> None:
     """The list of open clues with working days left, most overdue first."""
     from fraudrisk.taking_back import enter_list, ledger_of

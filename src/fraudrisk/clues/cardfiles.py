@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fraudrisk.files import atomic_text
+from fraudrisk.pages import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jinja2 import Environment
-
-__all__ = ["card_rows", "templates", "write_cards"]
-
-
-@lru_cache(maxsize=1)
-def templates() -> Environment:
-    """The templates of this folder; every value is escaped, an unknown name is an error."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("fraudrisk.clues", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+__all__ = ["card_rows", "write_cards"]
 
 
 def write_cards(cards: Sequence[Mapping[str, Any]], path: Path, *, as_of: str, notice: str, footer: str) -> None:
@@ -40,7 +24,7 @@ def write_cards(cards: Sequence[Mapping[str, Any]], path: Path, *, as_of: str, n
     path : Path
     as_of, notice, footer : str
     """
-    text = templates().get_template("cards.html.j2").render(cards=cards, as_of=as_of, notice=notice, footer=footer)
+    text = templates("fraudrisk.clues").get_template("cards.html.j2").render(cards=cards, as_of=as_of, notice=notice, footer=footer)
     with atomic_text(path) as stream:
         stream.write(text)
 

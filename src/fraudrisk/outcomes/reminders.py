@@ -31,7 +31,8 @@ def remind(ledger: Ledger, folder: Path, *, today: dt.date, who: str, notice: st
     """Write one letter per department with overdue clues and one report upwards, and note them.
 
     What waits to be handed on, or to be closed after its report, is the sender's own to do and goes to himself. A clue is reminded of
-    once a day, and raised once for as long as it stays in its state. The letters are plain text, for the office's own letterhead; they name clue, business, state and days, and nobody who complained.
+    once a day, and raised once for as long as it stays in its state. The letters are plain text, for the office's own letterhead; they
+    name clue, business, state and days, and nobody who complained.
 
     Parameters
     ----------
@@ -56,14 +57,14 @@ def remind(ledger: Ledger, folder: Path, *, today: dt.date, who: str, notice: st
     for owner, part in late.groupby("to", sort=True):
         letters.append(_write(folder / today.isoformat() / f"催办_{_safe(str(owner))}.txt", _letter(str(owner), part, today, who, notice)))
         for clue, times in zip(part["clue_id"], part["reminders"], strict=True):
-            reminded += ledger.remind(clue, who=who, why=f"第{int(times) + 1}次催办", key=f"remind:{today}:{clue}")
+            reminded += ledger.remind(clue, who=who, why=f"第{int(times) + 1}次催办", key=f"remind:{today}:{clue}", on=today)
     upward = late[late["escalate"].astype(bool) & (late["to"] != who)]
     if len(upward):
         letters.append(
             _write(folder / today.isoformat() / "督办_报上级.txt", _letter("上级主管部门", upward, today, who, notice, upward=True))
         )
         for clue, due in zip(upward["clue_id"], upward["due_on"], strict=True):
-            raised += ledger.remind(clue, who=who, why="久催不办，报上级督办", key=f"raise:{due}:{clue}", superior=True)
+            raised += ledger.remind(clue, who=who, why="久催不办，报上级督办", key=f"raise:{due}:{clue}", superior=True, on=today)
     return Reminded(tuple(letters), reminded, raised)
 
 

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ValidationError
 from fraudrisk.engines.dialect import check_expression
 from fraudrisk.errors import NotFoundError, PackError
 from fraudrisk.files import digest_bytes
-from fraudrisk.packs.schema import CampaignFile, Checklist, Feature, IndicatorFile, Lexicon, Routing, Taxonomy
+from fraudrisk.packs.campaign import CampaignFile
+from fraudrisk.packs.schema import Checklist, Feature, IndicatorFile, Lexicon, Routing, Taxonomy
 from fraudrisk.records.tables import fact_columns
 
 __all__ = ["Pack", "load_pack"]
