@@ -68,7 +68,8 @@ def prioritise(
         places only.
     explore : float
         Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
-        estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
+        estimated (:func:`fraudrisk.outcomes.estimates.missed`); a part of a place is a chance of one, so that a short list explores
+        now and then, too.
     draw : str
         Names the draw (say, the date): the places go to the smallest SHA-256 of it and the id, the same on every machine.
 
@@ -94,7 +95,7 @@ def prioritise(
 
     limits = dict(department_capacity or {})
     _check(scored, capacity, weeks, explore, silent, limits)
-    places = math.floor(explore * capacity)
+    places = _places(explore, capacity, draw)
     free = scored[scored["held"].isna()] if "held" in scored else scored
     order = _eligible(free, minimum_grade, minimum_score)
     directed = capacity - places - math.floor(silent * capacity)
@@ -197,6 +198,13 @@ def _spare(order: pd.DataFrame, mask: Any, places: int, limits: Mapping[str, int
         fits = nth < order["owner"][rest].map(room).fillna(len(order))
         rest[np.flatnonzero(rest)[~fits.to_numpy()]] = False
     return rest & (np.cumsum(rest) <= places)
+
+
+def _places(share: float, capacity: int, draw: str) -> int:
+    """Whole places of a share; what is left over is the chance of one more, by the draw's own digest."""
+    whole = math.floor(share * capacity)
+    lot = int.from_bytes(hashlib.sha256(f"places:{draw}".encode()).digest()[:6], "big") / 2**48
+    return whole + (lot < share * capacity - whole)
 
 
 def _drawn(pool: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
