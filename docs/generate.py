@@ -22,7 +22,7 @@ def settings() -> str:
     ]
     lines += ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "environment only" if name in ("hash_key", "ledger") else f"`{field.default}`"
+        default = "environment only" if name in ("hash_key", "ledger", "store") else f"`{field.default}`"
         lines.append(f"| `{name}` | {default} | {field.description} |")
     return "\n".join([*lines, ""])
 
