@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fraudrisk.clues.experience import main_evidence
 from fraudrisk.errors import InputError
 from fraudrisk.taking_back import ledger_of
 
@@ -37,6 +38,8 @@ class Casework:
         ``clue_id, business_id, name, conclusion, closed_on, grade_then, score_then``.
     points_then : DataFrame
         Contributions of closed clues' businesses on the day they were listed, by business.
+    concluded : DataFrame
+        ``evidence, probability, found`` of what was confirmed or refuted: what checks have taught about each kind of evidence.
     before : dict
         Scores of the run a month ago, by business.
     note : str
@@ -47,6 +50,7 @@ class Casework:
     overdue: pd.DataFrame
     closed: pd.DataFrame
     points_then: pd.DataFrame
+    concluded: pd.DataFrame
     before: dict[str, float]
     note: str
 
@@ -59,11 +63,11 @@ def casework(workspace: Workspace, as_of: dt.date) -> Casework:
     before = _scores_before(workspace, earlier, as_of)
     named = workspace.settings.ledger
     if named is None and not (workspace.path / "ledger.db").is_file():
-        return Casework({}, pd.DataFrame(columns=list(OVERDUE)), _closed_frame([]), pd.DataFrame(), before, "")
+        return Casework({}, pd.DataFrame(columns=list(OVERDUE)), _closed_frame([]), pd.DataFrame(), _concluded_frame([]), before, "")
     ledger = ledger_of(workspace)
     try:
         clues = ledger.clues()
-        clues = clues[[d <= as_of for d in clues["since"]]]
+        clues = clues[[d < as_of for d in clues["since"]]]
         note, pending = "", pd.DataFrame(columns=list(OVERDUE))
         try:
             rows = ledger.pending(as_of)
@@ -81,8 +85,9 @@ def casework(workspace: Workspace, as_of: dt.date) -> Casework:
         ledger.close()
     hand = clues[clues["status"].isin(_IN_HAND)]
     in_hand = {b: f"{c} {s}" for b, c, s in zip(hand["business_id"], hand["clue_id"], hand["status"], strict=True)}
-    closed, points = _closed(workspace, clues[clues["status"].isin(_CLOSED)], earlier)
-    return Casework(in_hand, pending.reset_index(drop=True), closed, points, before, note)
+    done = clues[clues["status"].isin(_CLOSED)]
+    closed, points = _closed(workspace, done, earlier)
+    return Casework(in_hand, pending.reset_index(drop=True), closed, points, _concluded(workspace, done, points, earlier), before, note)
 
 
 def _scores_before(workspace: Workspace, earlier: list[dt.date], as_of: dt.date) -> dict[str, float]:
@@ -92,6 +97,32 @@ def _scores_before(workspace: Workspace, earlier: list[dt.date], as_of: dt.date)
     old = [d for d in earlier if d <= as_of - _MONTH]
     scores = workspace.result(old[-1] if old else earlier[-1]).scores()
     return dict(zip(scores["business_id"], scores["score"].astype(float), strict=True))
+
+
+def _concluded_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=["evidence", "probability", "found"])
+
+
+def _concluded(workspace: Workspace, clues: pd.DataFrame, points: pd.DataFrame, earlier: list[dt.date]) -> pd.DataFrame:
+    """Main evidence, chance when first listed, and whether it proved true; what decided nothing is left out."""
+    kinds = workspace.pack.campaign.conclusions
+    known = clues[clues["conclusion"].isin([*kinds.confirmed, *kinds.refuted])]
+    if known.empty or points.empty:
+        return _concluded_frame([])
+    chance: dict[str, float] = {}
+    for day in earlier:
+        chosen = workspace.result(day).selection()
+        chance = dict(zip(chosen["business_id"], chosen["probability"], strict=True)) | chance
+    evidence = main_evidence(points)
+    return _concluded_frame(
+        [
+            (evidence[business], chance[business], int(conclusion in kinds.confirmed))
+            for business, conclusion in zip(known["business_id"], known["conclusion"], strict=True)
+            if business in chance and evidence.get(business)
+        ]
+    )
 
 
 def _closed_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     )
     cards: int = Field(default=20, ge=0, le=200, description="Clues that get a one-page card.")
     old_ticket_days: int = Field(default=180, gt=0, description="Complaints closed longer ago than this are looked back at.")
+    experience_prior: float = Field(
+        default=1.0, gt=0, description="Pseudo-finds it takes for conclusions to change the chance that a kind of evidence is given."
+    )
     silent_share: float = Field(
         default=0.1,
         ge=0,

@@ -18,6 +18,7 @@ from fraudrisk.clues import listing
 from fraudrisk.clues.card import CardInputs, build_cards, history_sql, months_sql, related_sql
 from fraudrisk.clues.cardfiles import card_rows, write_cards
 from fraudrisk.clues.coverage import coverage
+from fraudrisk.clues.experience import experience, main_evidence
 from fraudrisk.clues.harm import expected_harm
 from fraudrisk.clues.held import held_list, hold_back
 from fraudrisk.clues.lookback import look_back, old_tickets, old_tickets_sql, ties_sql
@@ -36,6 +37,7 @@ from fraudrisk.scoring.reasons import Explained
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fraudrisk.config import Settings
     from fraudrisk.workspace import Workspace
 
 __all__ = ["explained_features", "open_views", "publish"]
@@ -46,6 +48,7 @@ CARDS = "重点线索卡"
 HELD = "暂缓核查"
 _STEPS = 4
 _YEAR = 365
+_SURE = 0.95
 
 
 def publish(
@@ -63,7 +66,7 @@ def publish(
     cases = casework(workspace, as_of)
     with Duck(memory=workspace.settings.engine_memory) as duck:
         open_views(duck, workspace, work, events, manifest["model"])
-        chosen = _choose(duck, workspace, cases, as_of, capacity, events)
+        chosen = _choose(duck, workspace, cases, leader, as_of, capacity, events)
         tell("清单", 1, _STEPS)
         told = _tell(duck, workspace, chosen, cases, leader, as_of, events)
     tell("清单", 2, _STEPS)
@@ -101,11 +104,12 @@ class _Told:
     lookback: pd.DataFrame
 
 
-def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, capacity: int, events: list[str]) -> _Chosen:
+def _choose(duck: Duck, workspace: Workspace, cases: Casework, leader: Leader, as_of: dt.date, capacity: int, events: list[str]) -> _Chosen:
     import pandas as pd
 
     pack, settings = workspace.pack, workspace.settings
     scored = duck.query(standing_sql(pack, as_of, events)).to_pandas()
+    scored["probability"] = _chance(duck, scored, cases, leader, settings)
     scored["expected_harm"] = expected_harm(scored, pack.indicators.harm)
     scored["owner"] = owners(scored, pack)
     holds = hold_back(scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year)
@@ -127,6 +131,19 @@ def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, c
     held = scored[scored["held"].notna() & (scored["grade"] >= settings.minimum_grade) & (scored["score"] >= settings.minimum_score)]
     held = held.sort_values(["expected_harm", "business_id"], ascending=[False, True], kind="stable")
     return _Chosen(scored, picked, held)
+
+
+def _chance(duck: Duck, scored: pd.DataFrame, cases: Casework, leader: Leader, settings: Settings) -> pd.Series:
+    """The chance of each lead, by what checks have taught about the evidence that mainly speaks for it; a learned model knows it already."""
+    chance = scored["probability"]
+    factors = experience(cases.concluded, prior=settings.experience_prior)
+    if not factors or leader.model is not None:
+        return chance
+    likely = scored.loc[scored["score"] >= settings.minimum_score, "business_id"]
+    _only(duck, likely)
+    evidence = main_evidence(leader.points(explained_features(duck, leader)))
+    factor = scored["business_id"].map(evidence).map(factors).fillna(1.0)
+    return (chance * factor).clip(upper=_SURE)
 
 
 def _tell(duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, as_of: dt.date, events: list[str]) -> _Told:
@@ -217,7 +234,8 @@ def open_views(duck: Duck, workspace: Workspace, work: Path, events: list[str], 
         if table in events:
             duck.view(f"{table}_rows", workspace.files(table))
     if "complaint" in events:
-        duck.view("all_readings", [workspace.reading_path(model, f) for f in workspace.files("complaint")])
+        read = [workspace.reading_path(model, f) for f in workspace.files("complaint")]
+        duck.view("all_readings", [p for p in read if p.is_file()])  # what was imported after the run has not been read
         duck.execute(
             "CREATE OR REPLACE VIEW readings AS SELECT * FROM all_readings QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY text_key) = 1"
         )

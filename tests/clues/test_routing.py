@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fraudrisk.cli import app
+from fraudrisk.clues.router import Router, load_cases, train_router
 from fraudrisk.clues.routing import route
 from fraudrisk.clues.routing_files import route_file
-from fraudrisk.errors import InputError
+from fraudrisk.errors import InputError, IntegrityError
 from fraudrisk.packs import Pack
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "routes"
@@ -45,6 +46,27 @@ def test_the_owner_is_always_a_department(pack: Pack, text: str, category: str, 
     found = route(pack, category, [], uscc, text=text)
     assert found.owner in pack.routing.departments
     assert found.owner not in found.also
+
+
+def test_a_hand_the_router_never_saw(pack: Pack) -> None:
+    rows = load_cases(SAMPLES)
+    last = max(r["hand"] for r in rows)
+    _, figures = train_router(rows, pack)
+    right, all_ = (int(n) for n in figures[last].split(" of "))
+    assert right >= 0.8 * all_
+    assert sum(int(v.split(" of ")[0]) for v in figures.values()) >= 0.85 * len(rows)
+
+
+def test_the_shipped_router_is_what_the_cases_make(pack: Pack, tmp_path: Path) -> None:
+    rows = load_cases(SAMPLES)
+    router, figures = train_router(rows, pack)
+    hands = len(figures)
+    router.save(tmp_path / "routes", data=f"{len(rows)} cases by {hands} hands, written for this project (data/samples/routes)", figures=figures)
+    shipped = Path(__file__).parents[2] / "models" / "routes"
+    assert {p.name: p.read_bytes() for p in (tmp_path / "routes").iterdir()} == {p.name: p.read_bytes() for p in shipped.iterdir()}
+    (tmp_path / "routes" / "CARD.md").write_text("x")
+    with pytest.raises(IntegrityError, match="changed"):
+        Router.load(tmp_path / "routes")
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def test_a_ledger_says_nothing_of_days_that_had_not_come(copy: Workspace) -> Non
     clue = str(ledger.clues()["clue_id"].iloc[0])
     ledger.move(clue, "已转办", who="desk", on=dt.date(2026, 11, 10))
     ledger.close()
-    assert casework(copy, dt.date(2026, 11, 9)).in_hand == {}
-    assert list(casework(copy, dt.date(2026, 11, 10)).in_hand.values()) == [f"{clue} 已转办"]
+    assert casework(copy, dt.date(2026, 11, 10)).in_hand == {}
+    assert list(casework(copy, dt.date(2026, 11, 11)).in_hand.values()) == [f"{clue} 已转办"]
 
 
 def test_a_learned_champion_orders_and_explains_the_list(copy: Workspace) -> None:
@@ -117,3 +117,10 @@ def test_a_damaged_champion_stops_the_run(copy: Workspace) -> None:
     (models / "champion.json").write_text("{")
     with pytest.raises(IntegrityError, match="damaged"):
         Leader.of_folder(models, copy.pack)
+
+
+def test_explaining_goes_on_after_more_was_imported(copy: Workspace) -> None:
+    clue = str(copy.result(AS_OF).clues()["线索编号"].iloc[0])
+    before = copy.explain(clue)
+    copy.import_table("complaint", pd.DataFrame({"工单编号": ["N1"], "诉求内容": ["某店讲课卖药，交了三万元"], "登记时间": ["2026-11-20"]}))
+    assert Workspace(copy.path).explain(clue) == before

@@ -70,6 +70,23 @@ def train_default(
     say(train_corpus(corpus, out))
 
 
+@app.command("train-routes")
+def train_routes(
+    cases: Annotated[Path, typer.Option(help="Folder of decided cases.")] = Path("data/samples/routes"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the router.")] = Path("models/routes"),
+) -> None:
+    """Learn the shipped router from the project's decided cases; the same cases give the same bytes."""
+    from fraudrisk.clues.router import load_cases, train_router
+    from fraudrisk.packs import load_pack
+
+    rows = load_cases(cases)
+    router, figures = train_router(rows, load_pack())
+    router.save(
+        out, data=f"{len(rows)} cases by {len(figures) or 1} hands, written for this project (data/samples/routes)", figures=figures
+    )
+    say(f"{len(rows)} cases → {out}; right on hands not seen: " + ", ".join(f"{h} {v}" for h, v in figures.items()))
+
+
 @app.command()
 def link(
     source: Input,

@@ -1,4 +1,4 @@
-"""Routing a file of complaints: each text is read, then the pack's rules decide."""
+"""Routing a file of complaints: each text is read, then decided cases and the pack's rules say who owns it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fraudrisk.clues.routing import route
+from fraudrisk.clues.router import Router, describe
+from fraudrisk.clues.routing import Route, route
 from fraudrisk.complaints.grams import fold_text
 from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.errors import InputError
@@ -19,6 +20,7 @@ from fraudrisk.privacy import mask_text
 __all__ = ["read_lines", "route_file"]
 
 _BLOCK = 1024
+_NOBODY = "不转办"
 _BUSINESS = ("name", "entity_type", "uscc", "uscc_prefix", "scope", "licences")
 
 
@@ -36,34 +38,40 @@ def route_file(source: Path, out: Path, *, pack: Pack | None = None) -> dict[str
         A line that is no object, without text, or with an unknown category or key of the business; names file and row.
     """
     pack = pack or load_pack()
-    reader = ComplaintReader.load(pack=pack)
+    reader, router = ComplaintReader.load(pack=pack), Router.load()
+    known = set(router.departments) <= set(pack.routing.departments)  # another field of fraud has its rules
     counts: Counter[str] = Counter()
     with atomic_text(out) as stream:
         for block in _blocks(read_lines(source), source, set(pack.category_labels)):
-            read = reader.read_block([row["text"] for row in block], [""] * len(block))
-            for row, reading in zip(block, read, strict=True):
-                firm = row.get("business") or {}
-                about = fold_text(
-                    " ".join(str(v) for k, v in firm.items() if k in ("name", "entity_type", "scope"))
-                    + " "
-                    + " ".join(firm.get("licences") or ())
-                )
-                found = route(
-                    pack,
-                    row.get("category") or reading["category"],
-                    reading["tactics"],
-                    str(firm.get("uscc") or firm.get("uscc_prefix") or ""),
-                    text=fold_text(mask_text(row["text"])),
-                    business=about,
-                )
+            for row, found in zip(block, _routed(block, pack, reader, router if known else None), strict=True):
                 counts[found.owner] += 1
-                stream.write(
-                    json.dumps(
-                        {"id": row["id"], "owner": found.owner, "also": list(found.also), "reason": found.reason}, ensure_ascii=False
-                    )
-                    + "\n"
-                )
+                line = {"id": row["id"], "owner": found.owner, "also": list(found.also), "reason": found.reason}
+                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     return dict(counts)
+
+
+def _routed(block: list[dict[str, Any]], pack: Pack, reader: ComplaintReader, router: Router | None) -> list[Route]:
+    """Rules first; where decided cases point elsewhere, they win, and the rule's owner is named among the others."""
+    texts = [fold_text(mask_text(row["text"])) for row in block]
+    read = list(reader.read_block([row["text"] for row in block], [""] * len(block)))
+    ruled, cases = [], []
+    for row, text, reading in zip(block, texts, read, strict=True):
+        firm = row.get("business") or {}
+        about = " ".join([*(str(v) for k, v in firm.items() if k in ("name", "entity_type", "scope")), *(firm.get("licences") or ())])
+        category = row.get("category") or reading["category"]
+        code = str(firm.get("uscc") or firm.get("uscc_prefix") or "")
+        ruled.append(route(pack, category, reading["tactics"], code, text=text, business=fold_text(about)))
+        cases.append(describe(text, firm, category, reading["tactics"], pack))
+    if router is None:
+        return ruled
+    out = []
+    for rule, text, (owner, _, others) in zip(ruled, texts, router.owners(texts, cases), strict=True):
+        if owner == rule.owner or not text.strip():
+            out.append(rule)
+        else:
+            also = [d for d in dict.fromkeys([*others, rule.owner]) if d not in (owner, _NOBODY)]
+            out.append(Route(owner, () if owner == _NOBODY else tuple(also), pack.routing.duties.get(owner, rule.reason)))
+    return out
 
 
 def read_lines(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -172,6 +172,7 @@ def _cross_check(
         yield from _known(f"routing.yaml: rule {number}: department", [rule.owner, *rule.also], departments)
         yield from _known(f"routing.yaml: rule {number}: category", rule.categories, categories)
         yield from _known(f"routing.yaml: rule {number}: tactic", rule.tactics, tactics)
+    yield from _known("routing.yaml: duties: department", routing.duties, departments)
     for joint in routing.joint:
         yield from _known("routing.yaml: joint: department", [joint.department], departments)
         yield from _known("routing.yaml: joint: tactic", joint.tactics, tactics)

@@ -305,6 +305,9 @@ class Routing(File):
     default_owner: str
     rules: list[Conduct]
     joint: list[Joint] = []
+    duties: dict[str, str] = Field(
+        default={}, description="What each department answers for, in one line: the reason where cases decide and no rule."
+    )
 
 
 class CheckItem(Strict):

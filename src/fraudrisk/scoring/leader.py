@@ -124,6 +124,11 @@ class Leader:
         place = np.searchsorted(np.array([grades[g] for g in "ABCD"]), score, side="right") - 1  # type: ignore
         return {**out, "score": score, "grade": np.array(list("ABCD"), object)[place], "probability": chance}
 
+    def points(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Points of every indicator, by business, without words."""
+        indexed = features.set_index("business_id")
+        return self.card.contributions(indexed.select_dtypes("number"))
+
     def explain(self, features: pd.DataFrame) -> Explained:
         """Reasons of some businesses: points that sum to the score, or log-odds that sum to the model's margin."""
         if self.model is None:
