@@ -71,7 +71,7 @@ def index_folder(workspace: Workspace, number: int) -> Path:
 def publish_release(workspace: Workspace, as_of: dt.date | None = None, *, progress: Callable[[str, int, int], None] | None = None) -> Published:
     """Write a finished run into the store and show it; readers see the old one until all of it is there.
 
-    Cards are made for every scored business. The list's clues enter the ledger. Releases beyond ``keep_releases`` are removed.
+    Cards are made for every scored business. Clues of this list and earlier ones enter the ledger. Releases beyond ``keep_releases`` are removed.
 
     Parameters
     ----------
@@ -96,7 +96,9 @@ def publish_release(workspace: Workspace, as_of: dt.date | None = None, *, progr
             _sweep(engine, workspace)
             number = _begin(engine, workspace, result.manifest)
             _write(engine, workspace, number, result.folder, result.manifest, tell)
-            enter_list(workspace, dt.date.fromisoformat(result.manifest["as_of"]))
+            for day in workspace.runs():
+                if day.isoformat() <= result.manifest["as_of"]:
+                    enter_list(workspace, day)
             _show(engine, number, fresh=True)
             _remove_old(engine, workspace)
         return next(r for r in list_releases(workspace) if r.number == number)

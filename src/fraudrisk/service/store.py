@@ -18,12 +18,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fraudrisk.service.tables import business, clue, current, fragment, release
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Mapping
 
     from fraudrisk.service.names import NameIndex
 
-__all__ = ["CARD", "CLUES", "CURRENT", "Reader", "Release", "Row", "by_codes", "load_release", "open_reader"]
+__all__ = ["BY_PREFIX", "CARD", "CLUES", "CURRENT", "FULL", "NAMES", "Reader", "Release", "Row", "by_codes", "load_release", "open_reader"]
 
 Row = tuple[Any, ...]
 _MAPPED = 8 << 30
@@ -45,6 +44,11 @@ BY_PREFIX = (
 )
 """Codes between two bounds; ``after`` is the last one seen, or the prefix less one step."""
 CLUES = select(clue).where(clue.c.release_id == bindparam("release")).order_by(clue.c.place == 0, clue.c.place, clue.c.clue_id)
+NAMES = (
+    select(business.c.business_id, business.c.name, business.c.former, business.c.division)
+    .where(business.c.release_id == bindparam("release"))
+    .order_by(business.c.business_id)
+)
 _FRAGMENT = select(fragment.c.body).where((fragment.c.release_id == bindparam("release")) & (fragment.c.fragment_id == bindparam("fragment")))
 _RELEASE = select(release.c.as_of, release.c.manifest, release.c.head, release.c.published_at).where(release.c.release_id == bindparam("release"))
 
@@ -160,6 +164,7 @@ class Release:
     head: bytes
     names: NameIndex
     clues: tuple[Row, ...]
+    clue_at: dict[str, int]
     fragments: dict[int, bytes] = field(default_factory=dict)
 
     async def card(self, reader: Reader, code: str) -> tuple[str, str, bytes] | None:
@@ -174,6 +179,11 @@ class Release:
         shared = self.fragments.get(number) or await self._fragment(reader, number)
         return division, etag, b"".join((self.head, card, shared))
 
+    def clue(self, clue_id: str) -> Row | None:
+        """A clue by its number."""
+        place = self.clue_at.get(clue_id)
+        return None if place is None else self.clues[place]
+
     async def _fragment(self, reader: Reader, number: int) -> bytes:
         row = await reader.one(_FRAGMENT, {"release": self.number, "fragment": number})
         if row is None:
@@ -182,11 +192,11 @@ class Release:
         return self.fragments[number]
 
 
-async def load_release(reader: Reader, number: int, open_names: Any, folder: Path) -> Release:
+async def load_release(reader: Reader, number: int, open_names: Callable[[int], Awaitable[NameIndex]]) -> Release:
     """Everything of a release a process keeps in memory; the name index is mapped, not read."""
     row = await reader.one(_RELEASE, {"release": number})
     if row is None:
         raise RuntimeError(f"release {number} is missing")
-    names = await open_names(folder, number)
+    names = await open_names(number)
     clues = tuple(await reader.all(CLUES, {"release": number}))
-    return Release(number, row[0], row[3], json.loads(row[1]), bytes(row[2]), names, clues)
+    return Release(number, row[0], row[3], json.loads(row[1]), bytes(row[2]), names, clues, {r[1]: n for n, r in enumerate(clues)})
