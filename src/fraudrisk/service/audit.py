@@ -77,6 +77,10 @@ class AuditLog:
             raise QueueFullError(self.broken or "the audit log's queue is full")
         self._waiting.append((entry, None))
 
+    def length(self) -> int:
+        """Lines waiting."""
+        return len(self._waiting)
+
     def room(self) -> bool:
         """Whether a line could be queued now."""
         return not self.broken and len(self._waiting) < self._most

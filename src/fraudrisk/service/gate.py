@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -39,19 +40,21 @@ HEADERS = [
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PLAIN = re.compile(r"[0-9A-Za-z\-]{1,40}")
 _SLOW_SECONDS = 2.0
+_PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
+"""A request's id: drawn once by the process, then counted."""
 
 
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "input", "object", "output", "principal", "purpose", "request")
+    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request")
 
-    def __init__(self, service: Service, purpose: str) -> None:
-        self._service, self.purpose = service, purpose
+    def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
+        self._service, self.purpose, self.headers = service, purpose, headers
         self.principal: Principal | None = None
         self.action, self.object, self.input, self.output = "", "", "", ""
         self.asked = False
-        self.request = os.urandom(8).hex()
+        self.request = f"{_PROCESS}{next(_NUMBERS):08x}"
 
     def about(self, thing: str, *, known: bool) -> None:
         """What it is about: a known code or number as it is, anything else as a keyed hash."""
@@ -94,7 +97,7 @@ class Gate:
             return
         begin, service = time.perf_counter(), self._service
         headers = dict(scope["headers"])
-        visit = scope["visit"] = Visit(service, self._purpose(headers.get(b"x-purpose", b"")))
+        visit = scope["visit"] = Visit(service, self._purpose(headers.get(b"x-purpose", b"")), headers)
         answer = _Answer(self, visit, send, begin, open_path=scope["path"] in OPEN_PATHS)
         try:
             receive = await self._admit(scope, headers, visit, receive)

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["businesses"])
 
 CODE = r"^[0-9A-Za-z\-]{1,64}$"
 Code = Annotated[str, Path(pattern=CODE, description="Unified social credit code, or the register's id.", examples=["91330299334701878K"])]
-_NO_CACHE = "private, no-cache"
+_NO_CACHE = b"private, no-cache"
 _PREFIX = 8
 _FOUND = 200
 
@@ -43,10 +43,19 @@ async def get_business(request: Request, code: Code) -> Response:
     division, etag, body = found
     _theirs(visit.principal, division)
     visit.output = etag
-    headers = {"etag": etag, "cache-control": _NO_CACHE}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(None, 304, headers)
-    return Response(body, 200, headers, "application/json")
+    if etag.encode() in visit.headers.get(b"if-none-match", b""):
+        return _Bytes(b"", 304, etag)
+    return _Bytes(body, 200, etag)
+
+
+class _Bytes(Response):
+    """Bytes sent as they are."""
+
+    def __init__(self, body: bytes, status: int, etag: str) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [(b"etag", etag.encode()), (b"cache-control", _NO_CACHE)]
+        if status == 200:
+            self.raw_headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 
 
 @router.get("/businesses", operation_id="search_businesses", response_model=BusinessPage, responses=answers(422))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -88,6 +87,7 @@ class Service:
         self.ready = False
         if self._task:
             self._task.cancel()
+        self.metrics.flush()
         await anyio.to_thread.run_sync(self.audit.close)
         await self.reader.close()
         self.ledger.close()
@@ -96,7 +96,7 @@ class Service:
 
     def hashed(self, raw: bytes) -> str:
         """A keyed hash for the audit log: the same question has the same one, and nobody without the key can guess it."""
-        return hmac.digest(self._audit_key, raw, "sha256").hex()[:24]
+        return hashlib.blake2b(raw, key=self._audit_key, digest_size=12).hexdigest()
 
     def shown(self) -> Release:
         """The release of this request.
@@ -116,7 +116,10 @@ class Service:
         """Look for a newly published or rolled-back release; take it up when all of it is open."""
         while True:
             await asyncio.sleep(self.settings.release_poll_seconds)
+            self.metrics.flush()
+            self.metrics.waiting(self.audit.length())
             try:
+                await self.reader.refresh()
                 await self._adopt()
             except Exception:  # the old release goes on being shown
                 self.log.exception("the new release cannot be opened")

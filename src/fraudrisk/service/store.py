@@ -69,6 +69,9 @@ class Reader(Protocol):
     async def one(self, statement: Select[Any], values: Mapping[str, Any]) -> Row | None:
         """The first row, or None."""
 
+    async def refresh(self) -> None:
+        """See what was written since."""
+
     async def close(self) -> None:
         """Give connections back."""
 
@@ -89,7 +92,11 @@ class _Compiled:
 
 
 class SqliteReader:
-    """One read-only connection, used in the event loop."""
+    """One read-only connection, used in the event loop.
+
+    It reads one snapshot until :meth:`refresh`, which comes every second: within a transaction SQLite takes no locks, and a
+    look-up makes no system call.
+    """
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None, cached_statements=256)
@@ -97,6 +104,7 @@ class SqliteReader:
         self._connection.execute("PRAGMA busy_timeout=5000")
         self._connection.execute("PRAGMA query_only=1")
         self._sql = _Compiled(sqlite.dialect(paramstyle="named"))
+        self._connection.execute("BEGIN")
 
     async def all(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Row]:
         """Every row of an answer."""
@@ -106,6 +114,11 @@ class SqliteReader:
         """The first row, or None."""
         row: Row | None = self._connection.execute(*self._sql(statement, values)).fetchone()
         return row
+
+    async def refresh(self) -> None:
+        """Begin a new snapshot."""
+        self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN")
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -139,6 +152,9 @@ class PostgresReader:
         """The first row, or None."""
         rows = await self._fetch(statement, values)
         return rows[0] if rows else None
+
+    async def refresh(self) -> None:
+        """Every statement sees what was written before it."""
 
     async def close(self) -> None:
         """Give connections back."""

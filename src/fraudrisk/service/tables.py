@@ -6,7 +6,8 @@ back the same values without a layer in between.
 
 from __future__ import annotations
 
-import datetime as dt
+import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Engine, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, insert, select
@@ -155,4 +156,10 @@ def now_text() -> str:
     >>> now_text()[10], now_text()[-1]
     ('T', 'Z')
     """
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = time.time()
+    return f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
