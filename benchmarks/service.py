@@ -57,7 +57,9 @@ def _uvicorn(path: str, workers: int) -> None:
     import uvicorn
 
     os.environ["FRAUDRISK_WORKSPACE"] = path
-    uvicorn.run("benchmarks.service:both", factory=True, port=PORT, workers=workers if workers > 1 else None, log_level="critical", access_log=False)
+    uvicorn.run(
+        "benchmarks.service:both", factory=True, port=PORT, workers=workers if workers > 1 else None, log_level="critical", access_log=False
+    )
 
 
 @contextmanager
@@ -86,7 +88,10 @@ def codes(workspace: Workspace, n: int) -> list[str]:
     with engine.connect() as connection:
         most = connection.exec_driver_sql("SELECT max(rowid) FROM store_business").scalar() or 0
         draw = random.Random(5)
-        rows = [connection.exec_driver_sql("SELECT business_id FROM store_business WHERE rowid >= ? LIMIT 1", (draw.randint(1, most),)).scalar() for _ in range(n)]
+        rows = [
+            connection.exec_driver_sql("SELECT business_id FROM store_business WHERE rowid >= ? LIMIT 1", (draw.randint(1, most),)).scalar()
+            for _ in range(n)
+        ]
     engine.dispose()
     return [str(r) for r in rows if r]
 
@@ -109,7 +114,9 @@ def look_ups(path: str, kind: str = "granian") -> None:
         ratios = [o.rate / b.rate for b, o in pairs]
         print(said(f"{kind}: bare route", pairs[-1][0]))
         print(said(f"{kind}: card", pairs[-1][1]))
-        print(f"{kind}: card / bare, {ROUNDS} turns: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) (goal 0.70, aim 0.90)")
+        print(
+            f"{kind}: card / bare, {ROUNDS} turns: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) (goal 0.70, aim 0.90)"
+        )
         half = statistics.median(b.rate for b, _ in pairs) / 2
         base = [hammer(PORT, bare, 5, rate=half) for _ in range(3)]
         mine = [hammer(PORT, ours, 5, rate=half) for _ in range(3)]
@@ -140,7 +147,9 @@ def reading(path: str) -> None:
             own = n / (time.perf_counter() - begin)
             through = hammer(PORT, requests, 3, connections=2)
             ratios.append(64 * through.rate / own)
-        print(f"reading through the service {64 * through.rate:,.0f} texts/s, the reader alone {own:,.0f}; ratio, {ROUNDS} turns: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) (goal 0.70) {dict(through.statuses)}")
+        print(
+            f"reading through the service {64 * through.rate:,.0f} texts/s, the reader alone {own:,.0f}; ratio, {ROUNDS} turns: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) (goal 0.70) {dict(through.statuses)}"
+        )
 
 
 def main() -> None:

@@ -74,7 +74,9 @@ def raw(method: str, path: str, headers: dict[str, str] | None = None, body: byt
     return "\r\n".join(lines).encode() + END + body
 
 
-async def _worker(port: int, requests: Iterator[bytes], until: float, load: Load, gap: float, first: float, check: Callable[[int, bytes], None] | None) -> None:
+async def _worker(
+    port: int, requests: Iterator[bytes], until: float, load: Load, gap: float, first: float, check: Callable[[int, bytes], None] | None
+) -> None:
     loop = asyncio.get_running_loop()
     due, connection = first, None
     while time.perf_counter() < until:
@@ -98,16 +100,28 @@ async def _worker(port: int, requests: Iterator[bytes], until: float, load: Load
             check(status, body)
 
 
-async def _run(port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float | None, check: Callable[[int, bytes], None] | None) -> Load:
+async def _run(
+    port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float | None, check: Callable[[int, bytes], None] | None
+) -> Load:
     load, begin = Load(), time.perf_counter()
     gap = connections / rate if rate else 0.0
     source = itertools.cycle(requests)
-    await asyncio.gather(*(_worker(port, source, begin + seconds, load, gap, begin + gap * i / connections, check) for i in range(connections)))
+    await asyncio.gather(
+        *(_worker(port, source, begin + seconds, load, gap, begin + gap * i / connections, check) for i in range(connections))
+    )
     load.wall = time.perf_counter() - begin
     return load
 
 
-def hammer(port: int, requests: Sequence[bytes], seconds: float, *, connections: int = 16, rate: float | None = None, check: Callable[[int, bytes], None] | None = None) -> Load:
+def hammer(
+    port: int,
+    requests: Sequence[bytes],
+    seconds: float,
+    *,
+    connections: int = 16,
+    rate: float | None = None,
+    check: Callable[[int, bytes], None] | None = None,
+) -> Load:
     """Send `requests` over and over for some seconds; with `rate`, so many a second and no more."""
     import uvloop
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +215,7 @@ def _quotes(evidence: pd.DataFrame) -> dict[str, dict[str, list[dict[str, Any]]]
 
 
 def _reasons(
-    reasons: list[dict[Any, Any]], quotes: dict[str, list[dict[str, Any]]], counters: dict[str, str | None], most: int
+    reasons: list[dict[Any, Any]], quotes: dict[str, list[dict[str, Any]]], counters: Mapping[str, str | None], most: int
 ) -> tuple[list[Any], list[Any]]:
     out = [
         {

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 from fraudrisk import __version__
 from fraudrisk.service import routes_about, routes_businesses, routes_clues, routes_reading
-from fraudrisk.service.auth import DIRECT
 from fraudrisk.service.gate import Gate
 from fraudrisk.service.openapi import describe
 from fraudrisk.service.problems import install
@@ -54,7 +53,7 @@ def create_app(workspace: Workspace | str | Path) -> FastAPI:
     app.state.service = service
     app.add_middleware(Gate, service=service)
     install(app, service.notice)
-    app.router.routes[:0] = [r for r in routes_businesses.router.routes if getattr(r, "operation_id", "") in DIRECT]  # found first
+    app.router.routes[:0] = routes_businesses.direct.routes
     for router in (routes_businesses.router, routes_clues.router, routes_reading.router, routes_about.router, routes_about.open_router):
         app.include_router(router)
     if importlib.util.find_spec("fraudrisk.service.pages"):

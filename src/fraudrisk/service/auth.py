@@ -95,7 +95,9 @@ class GuardedRoute(APIRoute):
             visit = request.scope["visit"]
             visit.action = operation
             if visit.principal is None or visit.principal.role not in allowed:
-                raise ProblemError(403, "your role does not allow this", mend="ask for a key or a role that does: " + ", ".join(sorted(allowed)))
+                raise ProblemError(
+                    403, "your role does not allow this", mend="ask for a key or a role that does: " + ", ".join(sorted(allowed))
+                )
             if operation in CHANGES:
                 await visit.ask()
             return await inner(request)

@@ -129,7 +129,9 @@ class Chain:
         except (FileNotFoundError, json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
             found = sorted({p.name.split(".")[0] for p in self.folder.glob("*.jsonl")})
             if len(found) > 1:
-                raise IntegrityError("the folder holds several audit logs and no head", where=str(self.folder), mend="keep one log to a folder") from error
+                raise IntegrityError(
+                    "the folder holds several audit logs and no head", where=str(self.folder), mend="keep one log to a folder"
+                ) from error
             if found:
                 return self._walk(found[0])
             head = Head(f"audit-{secrets.token_hex(4)}", 1, 0, 0, GENESIS)
@@ -149,7 +151,9 @@ class Chain:
         size = path.stat().st_size if path.exists() else 0
         if size < head.bytes:
             raise IntegrityError(
-                "the audit log is shorter than it was", where=str(path), mend="keep the folder as it is, tell who answers for it, and start a new one"
+                "the audit log is shorter than it was",
+                where=str(path),
+                mend="keep the folder as it is, tell who answers for it, and start a new one",
             )
         if size == head.bytes:
             return head, 0

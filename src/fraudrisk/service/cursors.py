@@ -50,7 +50,9 @@ class Cursors:
         except (binascii.Error, ValueError) as error:
             raise ProblemError(422, "the cursor is not one of ours", mend="take it from 'next' of the page before") from error
         if found != kind:
-            raise ProblemError(422, "the cursor belongs to another list", mend="take it from 'next' of the page before, with the same question")
+            raise ProblemError(
+                422, "the cursor belongs to another list", mend="take it from 'next' of the page before, with the same question"
+            )
         return int(depth), dict(place)
 
     def _sign(self, body: bytes) -> str:

@@ -105,13 +105,17 @@ class Gate:
         except ProblemError as error:
             await answer.refuse(error, scope, receive)
         except QueueFullError:
-            error = ProblemError(503, "the audit log cannot take this request", mend="try again in a moment", headers={"Retry-After": "1"})
-            await answer.refuse(error, scope, receive)
+            full = ProblemError(503, "the audit log cannot take this request", mend="try again in a moment", headers={"Retry-After": "1"})
+            await answer.refuse(full, scope, receive)
         except Exception:  # nobody learns from outside what went wrong inside
             service.log.exception("a request failed", extra={"operation": visit.action, "request": visit.request})
             if answer.started:
                 raise
-            await answer.refuse(ProblemError(500, "the service met an error of its own", mend=f"tell the operator the request id {visit.request}"), scope, receive)
+            await answer.refuse(
+                ProblemError(500, "the service met an error of its own", mend=f"tell the operator the request id {visit.request}"),
+                scope,
+                receive,
+            )
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], visit: Visit, receive: Receive) -> Receive:
         """Recognise the caller and take the body; raises where the request goes no further."""
@@ -212,7 +216,9 @@ class _Answer:
             await response(scope, receive, self)
         except QueueFullError:
             self._open = True
-            await problem(503, "the audit log cannot take this request", notice=notice, mend="try again in a moment", headers={"Retry-After": "1"})(scope, receive, self)
+            await problem(
+                503, "the audit log cannot take this request", notice=notice, mend="try again in a moment", headers={"Retry-After": "1"}
+            )(scope, receive, self)
 
 
 def _replay(body: bytes) -> Receive:

@@ -97,7 +97,10 @@ def list_keys(workspace: Workspace) -> list[KeyInfo]:
             rows = connection.execute(select(api_key).order_by(api_key.c.created_at, api_key.c.key_id)).mappings().all()
     finally:
         engine.dispose()
-    return [KeyInfo(r["key_id"], r["label"], r["role"], tuple(json.loads(r["divisions"])), r["created_at"], r["expires_at"], r["revoked_at"]) for r in rows]
+    return [
+        KeyInfo(r["key_id"], r["label"], r["role"], tuple(json.loads(r["divisions"])), r["created_at"], r["expires_at"], r["revoked_at"])
+        for r in rows
+    ]
 
 
 def revoke_key(workspace: Workspace, key_id: str) -> None:
@@ -134,7 +137,11 @@ def _check(label: str, role: str, divisions: Sequence[str], days: int | None) ->
         raise InputError(f"there is no role '{role}'", where="role", mend="use one of " + ", ".join(ROLES))
     wrong = [d for d in divisions if not _DIVISION.fullmatch(d)]
     if wrong or (role == "inspector" and not divisions):
-        raise InputError("an inspector's divisions are codes of 2 to 12 digits", where=f"divisions {', '.join(wrong) or '(none)'}", mend="give codes such as 330299, or their beginnings")
+        raise InputError(
+            "an inspector's divisions are codes of 2 to 12 digits",
+            where=f"divisions {', '.join(wrong) or '(none)'}",
+            mend="give codes such as 330299, or their beginnings",
+        )
     if days is not None and not 0 < days <= 3660:
         raise InputError("a key is good for 1 to 3660 days", where=f"days {days}")
 

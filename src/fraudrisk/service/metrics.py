@@ -28,7 +28,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         shared: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter("fraudrisk_requests_total", "Requests answered.", ["operation", "status"], **shared)
-        self._seconds = Histogram("fraudrisk_request_seconds", "Seconds to the first byte of the answer.", ["operation"], buckets=_SECONDS, **shared)
+        self._seconds = Histogram(
+            "fraudrisk_request_seconds", "Seconds to the first byte of the answer.", ["operation"], buckets=_SECONDS, **shared
+        )
         self._release = Gauge("fraudrisk_release", "Number of the release shown.", multiprocess_mode="min", **shared)
         self._waiting = Gauge("fraudrisk_audit_waiting", "Lines waiting for the audit log.", multiprocess_mode="livesum", **shared)
         self._counts: dict[tuple[str, int], int] = {}
@@ -52,9 +54,9 @@ class Metrics:
             self._requests.labels(operation, str(status)).inc(n)
         for operation, per_bucket in times.items():
             child: Any = self._seconds.labels(operation)
-            for bucket, n in zip(child._buckets, per_bucket[:-1], strict=True):
-                if n:
-                    bucket.inc(n)
+            for bucket, times_in in zip(child._buckets, per_bucket[:-1], strict=True):
+                if times_in:
+                    bucket.inc(times_in)
             child._sum.inc(per_bucket[-1])
 
     def release(self, number: int) -> None:

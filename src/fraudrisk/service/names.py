@@ -148,7 +148,8 @@ class NameIndex:
 
     def _by_initials(self, letters: str, allowed: Any) -> list[tuple[int, float]]:
         """Names whose pinyin initials hold the letters; those that begin with them first. A scan of some twenty megabytes."""
-        wanted, found, at = letters.encode(), [], -1
+        found: list[tuple[int, float]] = []
+        wanted, at = letters.encode(), -1
         ends = self.arrays["initials_at"]
         while len(found) < 2000 and (at := self.letters.find(wanted, at + 1)) >= 0:
             entry = int(np.searchsorted(ends, at, side="right")) - 1
@@ -242,7 +243,12 @@ def _grams(texts: Sequence[str]) -> tuple[Any, Any]:
         same = (owner[:-step] == owner[step:]) & word[:-step] & word[step:]
         return ((a << np.uint64(24) | b) * _MIX ^ np.uint64(_SALT[kind]))[same], owner[:-step][same]
 
-    parts = [((points * _MIX ^ np.uint64(_SALT["one"]))[word], owner[word]), pair("two", points, 1), pair("skip", points, 2), pair("sound", sounds, 1)]
+    parts = [
+        ((points * _MIX ^ np.uint64(_SALT["one"]))[word], owner[word]),
+        pair("two", points, 1),
+        pair("skip", points, 2),
+        pair("sound", sounds, 1),
+    ]
     return np.concatenate([p for p, _ in parts]), np.concatenate([o for _, o in parts])
 
 
@@ -275,7 +281,9 @@ def _initials(texts: Sequence[str]) -> list[bytes]:
     joined = "\n".join(texts)
     for point in set(map(ord, joined)):
         syllable = _syllable(point)
-        known[point] = syllable[0] if syllable else chr(point).lower() if chr(point).isascii() and (chr(point).isalnum() or point == 10) else ""
+        known[point] = (
+            syllable[0] if syllable else chr(point).lower() if chr(point).isascii() and (chr(point).isalnum() or point == 10) else ""
+        )
     return joined.translate(known).encode().split(b"\n") if texts else []
 
 

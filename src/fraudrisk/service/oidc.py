@@ -45,12 +45,16 @@ class OidcVerifier:
         import jwt
 
         if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
-            raise ConfigError("bearer tokens need issuer, audience and keys", where="oidc_issuer, oidc_audience, oidc_jwks", mend="set all three or none")
+            raise ConfigError(
+                "bearer tokens need issuer, audience and keys", where="oidc_issuer, oidc_audience, oidc_jwks", mend="set all three or none"
+            )
         parts = urlsplit(settings.oidc_jwks)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise ConfigError("the issuer's keys must come by https", where=f"oidc_jwks {settings.oidc_jwks}", mend="give an https address")
         if wrong := set(settings.oidc_algorithms) - _ASYMMETRIC:
-            raise ConfigError("only asymmetric signatures are accepted", where=f"oidc_algorithms {', '.join(sorted(wrong))}", mend="use RS256 or ES256")
+            raise ConfigError(
+                "only asymmetric signatures are accepted", where=f"oidc_algorithms {', '.join(sorted(wrong))}", mend="use RS256 or ES256"
+            )
         if wrong := set(settings.oidc_roles.values()) - set(ROLES):
             raise ConfigError("a role is unknown", where=f"oidc_roles {', '.join(sorted(wrong))}", mend="use " + ", ".join(ROLES))
         self._settings = settings

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
-_ABOUT = "Look-ups over the last published run. A score is a lead, not a finding: every answer carries the notice. Send 'Authorization: Bearer KEY' and, where it is wanted, 'X-Purpose'."
+_ABOUT = (
+    "Look-ups over the last published run. A score is a lead, not a finding: every answer carries the notice. "
+    "Send 'Authorization: Bearer KEY' and, where it is wanted, 'X-Purpose'."
+)
 
 
 def describe(app: FastAPI) -> None:
@@ -22,7 +25,11 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             said = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes, openapi_version="3.1.0")
-            said["components"].setdefault("securitySchemes", {})["bearer"] = {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the issuer."}
+            said["components"].setdefault("securitySchemes", {})["bearer"] = {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key, or a token of the issuer.",
+            }
             for path, operations in said["paths"].items():
                 for operation in operations.values():
                     if path not in ("/healthz", "/readyz"):

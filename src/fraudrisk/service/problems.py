@@ -53,7 +53,15 @@ class ProblemError(Exception):
         self.status, self.detail, self.mend, self.headers = status, detail, mend, dict(headers or {})
 
 
-def problem(status: int, detail: str, *, notice: str, mend: str = "", errors: list[dict[str, str]] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+def problem(
+    status: int,
+    detail: str,
+    *,
+    notice: str,
+    mend: str = "",
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A problem as a response.
 
     Examples
@@ -61,7 +69,12 @@ def problem(status: int, detail: str, *, notice: str, mend: str = "", errors: li
     >>> problem(404, "no such clue", notice="", mend="check the number").body[:60]
     b'{"type": "urn:fraudrisk:problem:404", "title": "Not found", '
     """
-    body: dict[str, Any] = {"type": f"urn:fraudrisk:problem:{status}", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
+    body: dict[str, Any] = {
+        "type": f"urn:fraudrisk:problem:{status}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+    }
     body |= {"mend": mend} if mend else {}
     body |= {"errors": errors} if errors else {}
     body |= {"schema_version": SCHEMA_VERSION, "notice": notice}
@@ -70,7 +83,10 @@ def problem(status: int, detail: str, *, notice: str, mend: str = "", errors: li
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documentation of the errors an operation may give, for OpenAPI."""
-    return {s: {"model": Problem, "description": TITLES[s], "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}} for s in sorted({*statuses, 401, 403, 413, 429, 500, 503})}
+    return {
+        s: {"model": Problem, "description": TITLES[s], "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        for s in sorted({*statuses, 401, 403, 413, 429, 500, 503})
+    }
 
 
 def install(app: FastAPI, notice: str) -> None:

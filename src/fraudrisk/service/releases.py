@@ -68,7 +68,9 @@ def index_folder(workspace: Workspace, number: int) -> Path:
     return workspace.path / "search" / f"r{number:06d}"
 
 
-def publish_release(workspace: Workspace, as_of: dt.date | None = None, *, progress: Callable[[str, int, int], None] | None = None) -> Published:
+def publish_release(
+    workspace: Workspace, as_of: dt.date | None = None, *, progress: Callable[[str, int, int], None] | None = None
+) -> Published:
     """Write a finished run into the store and show it; readers see the old one until all of it is there.
 
     Cards are made for every scored business. Clues of this list and earlier ones enter the ledger. Releases beyond ``keep_releases`` are removed.
@@ -116,7 +118,14 @@ def list_releases(workspace: Workspace) -> list[Published]:
     finally:
         engine.dispose()
     return [
-        Published(r["release_id"], r["as_of"], r["published_at"], r["release_id"] == shown, json.loads(r["manifest"])["businesses_scored"], json.loads(r["manifest"])["digest"])
+        Published(
+            r["release_id"],
+            r["as_of"],
+            r["published_at"],
+            r["release_id"] == shown,
+            json.loads(r["manifest"])["businesses_scored"],
+            json.loads(r["manifest"])["digest"],
+        )
         for r in rows
     ]
 
@@ -133,7 +142,10 @@ def rollback(workspace: Workspace, to: int | None = None) -> Published:
     shown = next((r.number for r in kept if r.current), 0)
     found = [r for r in kept if (r.number == to if to is not None else r.number < shown)]
     if not found:
-        raise NotFoundError("there is no release to go back to" if to is None else f"there is no release {to}", mend="see fraudrisk releases WS; publish the run again if it was removed")
+        raise NotFoundError(
+            "there is no release to go back to" if to is None else f"there is no release {to}",
+            mend="see fraudrisk releases WS; publish the run again if it was removed",
+        )
     engine = open_store(workspace)
     try:
         with _alone(workspace, engine):
@@ -174,7 +186,9 @@ def _begin(engine: Engine, workspace: Workspace, manifest: dict[str, Any]) -> in
     with engine.begin() as connection:
         row = {"as_of": manifest["as_of"], "status": "writing", "manifest": json.dumps(manifest, ensure_ascii=False), "head": b""}
         number = int(connection.execute(insert(release).values(**row)).inserted_primary_key[0])  # type: ignore[index]
-        connection.execute(update(release).where(release.c.release_id == number).values(head=_head(number, manifest, workspace.pack.notice)))
+        connection.execute(
+            update(release).where(release.c.release_id == number).values(head=_head(number, manifest, workspace.pack.notice))
+        )
     return number
 
 
@@ -186,7 +200,13 @@ def versions_of(manifest: dict[str, Any]) -> dict[str, str]:
 
 def _head(number: int, manifest: dict[str, Any], notice: str) -> bytes:
     """The first bytes of every card's answer; card and fragment complete it."""
-    said = {"schema_version": SCHEMA_VERSION, "notice": notice, "release": number, "as_of": manifest["as_of"], "versions": versions_of(manifest)}
+    said = {
+        "schema_version": SCHEMA_VERSION,
+        "notice": notice,
+        "release": number,
+        "as_of": manifest["as_of"],
+        "versions": versions_of(manifest),
+    }
     return _dumps(said)[:-1] + b',"card":{'
 
 
@@ -194,7 +214,9 @@ def _dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _write(engine: Engine, workspace: Workspace, number: int, folder: Path, manifest: dict[str, Any], tell: Callable[[str, int, int], None]) -> None:
+def _write(
+    engine: Engine, workspace: Workspace, number: int, folder: Path, manifest: dict[str, Any], tell: Callable[[str, int, int], None]
+) -> None:
     day = dt.date.fromisoformat(manifest["as_of"])
     events = [t for t in manifest["inputs"] if t != "business"]
     leader = Leader.of_folder(folder / "leader", workspace.pack)
@@ -206,12 +228,16 @@ def _write(engine: Engine, workspace: Workspace, number: int, folder: Path, mani
     divisions: list[str] = []
     with Duck(memory=workspace.settings.engine_memory) as duck:
         open_views(duck, workspace, folder / "work" / manifest["digest"], events, manifest["model"])
-        duck.execute(f"CREATE TEMP TABLE standing AS SELECT *, row_number() OVER (ORDER BY business_id) - 1 AS number FROM ({standing_sql(workspace.pack, day, events)})")
+        duck.execute(
+            f"CREATE TEMP TABLE standing AS SELECT *, row_number() OVER (ORDER BY business_id) - 1 AS number FROM ({standing_sql(workspace.pack, day, events)})"
+        )
         _trend(duck, workspace, day)
         total = manifest["businesses_scored"]
         for start in range(0, total, _BATCH):
             tell("写入服务库", start, total)
-            duck.execute(f"CREATE OR REPLACE TEMP TABLE listed AS SELECT business_id FROM standing WHERE number >= {start} AND number < {start + _BATCH}")
+            duck.execute(
+                f"CREATE OR REPLACE TEMP TABLE listed AS SELECT business_id FROM standing WHERE number >= {start} AND number < {start + _BATCH}"
+            )
             frame, cards = _cards(duck, workspace, leader, day, events, before, numbers)
             rows = list(_rows(number, frame, cards, fragments, workspace.settings.division))
             codes += [r["business_id"] for r in rows]
@@ -249,7 +275,9 @@ def _cards(
     standing = duck.query("SELECT * FROM standing SEMI JOIN listed USING (business_id) ORDER BY business_id").to_pandas()
     detail = duck.query(detail_sql(day, events)).to_pandas()
     frame = standing.merge(detail, on="business_id", how="left")
-    more = duck.query("SELECT business_id, CAST(to_json(former_names) AS VARCHAR) AS former, trend FROM register SEMI JOIN listed USING (business_id) LEFT JOIN trend USING (business_id)")
+    more = duck.query(
+        "SELECT business_id, CAST(to_json(former_names) AS VARCHAR) AS former, trend FROM register SEMI JOIN listed USING (business_id) LEFT JOIN trend USING (business_id)"
+    )
     frame = frame.merge(more.to_pandas(), on="business_id", how="left")
     features = explained_features(duck, leader)
     explained = leader.explain(features)
@@ -266,7 +294,9 @@ def _cards(
     return frame, build_cards(inputs, pack, as_of=day, visits_per_year=workspace.settings.visits_per_year)
 
 
-def _rows(number: int, frame: pd.DataFrame, cards: list[dict[str, Any]], fragments: dict[bytes, int], division: str) -> Iterator[dict[str, Any]]:
+def _rows(
+    number: int, frame: pd.DataFrame, cards: list[dict[str, Any]], fragments: dict[bytes, int], division: str
+) -> Iterator[dict[str, Any]]:
     """Rows of the store; the shared part of a card is kept once."""
     columns = (frame[c].astype(object).where(frame[c].notna(), None) for c in ("division_code", "district", "former", "trend"))
     for card, code, district, former, trend in zip(cards, *columns, strict=True):
@@ -287,8 +317,13 @@ def _clue_rows(duck: Duck, workspace: Workspace, number: int, folder: Path, numb
         for raw in stream:
             line = json.loads(raw)
             lines[line["线索编号"]] = line
-    duck.view("numbered", pa.table({"business_id": pa.array(list(numbers), pa.string()), "clue_id": pa.array(list(numbers.values()), pa.string())}))
-    found = duck.query("SELECT s.*, n.clue_id, r.division_code FROM standing s JOIN numbered n USING (business_id) JOIN register r USING (business_id) ORDER BY clue_id").to_pandas()
+    duck.view(
+        "numbered",
+        pa.table({"business_id": pa.array(list(numbers), pa.string()), "clue_id": pa.array(list(numbers.values()), pa.string())}),
+    )
+    found = duck.query(
+        "SELECT s.*, n.clue_id, r.division_code FROM standing s JOIN numbered n USING (business_id) JOIN register r USING (business_id) ORDER BY clue_id"
+    ).to_pandas()
     if found.empty:
         return []
     found["owner"] = owners(found, workspace.pack)
@@ -344,7 +379,11 @@ def _remove_old(engine: Engine, workspace: Workspace) -> None:
     long_ago = (dt.datetime.now(dt.UTC) - _GRACE).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     with engine.connect() as connection:
         shown = connection.scalar(select(current.c.release_id))
-        ready = list(connection.execute(select(release.c.release_id, release.c.retired_at).where(release.c.status == "ready").order_by(release.c.release_id.desc())))
+        ready = list(
+            connection.execute(
+                select(release.c.release_id, release.c.retired_at).where(release.c.status == "ready").order_by(release.c.release_id.desc())
+            )
+        )
     for number, retired in ready[workspace.settings.keep_releases :]:
         if number != shown and retired is not None and retired < long_ago:
             _remove(engine, workspace, number)
@@ -358,7 +397,9 @@ def _remove(engine: Engine, workspace: Workspace, number: int) -> None:
             with engine.begin() as connection:
                 some = select(key).where(table.c.release_id == number).limit(_DELETED)
                 connection.execute(delete(table).where((table.c.release_id == number) & key.in_(some.scalar_subquery())))
-                if not connection.scalar(select(func.count()).select_from(select(key).where(table.c.release_id == number).limit(1).subquery())):
+                if not connection.scalar(
+                    select(func.count()).select_from(select(key).where(table.c.release_id == number).limit(1).subquery())
+                ):
                     break
     with engine.begin() as connection:
         connection.execute(delete(release).where(release.c.release_id == number))

@@ -54,7 +54,12 @@ async def list_audit(
     return AuditPage(notice=service.notice, chain=chain, entries=[json.loads(line) for line in lines], next=made)
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers()})
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers()},
+)
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus, of all processes."""
     service: Service = request.app.state.service
@@ -63,7 +68,7 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/openapi.json", operation_id="openapi", include_in_schema=False)
 async def openapi(request: Request) -> Response:
-    """This interface, to make a client from."""
+    """The interface, to make a client from."""
     return JSONResponse(request.app.openapi())
 
 
@@ -79,7 +84,9 @@ async def readyz(request: Request) -> Response:
     service: Service = request.app.state.service
     why = "" if service.ready else "warming up"
     why = why or ("" if service.release else "no run was published yet") or service.audit.broken or ""
-    said = Status(notice=service.notice, status=why and "not ready" or "ready", release=service.release.number if service.release else None)
+    said = Status(
+        notice=service.notice, status="not ready" if why else "ready", release=service.release.number if service.release else None
+    )
     return JSONResponse(said.model_dump(), 503 if why else 200)
 
 
@@ -87,7 +94,8 @@ def _latest(folder: Path, place: dict[str, Any], limit: int) -> tuple[str, list[
     """Whole lines before a place in the log, and the place before them."""
     head = Chain(folder).head()
     number, end = int(place.get("segment", head.segment)), int(place.get("end", head.bytes))
-    paths, lines = segments(folder, head.chain), []
+    paths = segments(folder, head.chain)
+    lines: list[bytes] = []
     while number > 0 and len(lines) < limit:
         with paths[number - 1].open("rb") as stream:
             start = max(0, end - _BLOCK)

@@ -13,15 +13,17 @@ from starlette.responses import Response
 from fraudrisk.errors import InputError
 from fraudrisk.service.auth import GuardedRoute, Principal
 from fraudrisk.service.problems import ProblemError, answers
-from fraudrisk.service.schemas import BusinessHit, BusinessPage, CardAnswer, HistoryAnswer, ScoreAnswer, ScoreRequest
+from fraudrisk.service.schemas import Assessment, BusinessHit, BusinessPage, CardAnswer, HistoryAnswer, ScoreAnswer, ScoreRequest
 from fraudrisk.service.store import BY_PREFIX, FULL, Release, by_codes
 
 if TYPE_CHECKING:
     from fraudrisk.service.state import Service
 
-__all__ = ["CODE", "router"]
+__all__ = ["CODE", "direct", "router"]
 
 router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["businesses"])
+direct = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["businesses"])
+"""Routes the application looks at first."""
 
 CODE = r"^[0-9A-Za-z\-]{1,64}$"
 Code = Annotated[str, Path(pattern=CODE, description="Unified social credit code, or the register's id.", examples=["91330299334701878K"])]
@@ -30,7 +32,12 @@ _PREFIX = 8
 _FOUND = 200
 
 
-@router.get("/businesses/{code}", operation_id="get_business", response_model=CardAnswer, responses={304: {"description": "Not changed."}, **answers(404, 422)})
+@direct.get(
+    "/businesses/{code}",
+    operation_id="get_business",
+    response_model=CardAnswer,
+    responses={304: {"description": "Not changed."}, **answers(404, 422)},
+)
 async def get_business(request: Request, code: Code) -> Response:
     """The card of a business. Its ETag stays the same until another run is published."""
     service: Service = request.app.state.service
@@ -61,7 +68,15 @@ class _Bytes(Response):
 @router.get("/businesses", operation_id="search_businesses", response_model=BusinessPage, responses=answers(422))
 async def search_businesses(
     request: Request,
-    q: Annotated[str, Query(min_length=2, max_length=64, description="Name, former name, part of one, pinyin initials, or the beginning of a code.", examples=["康寿健康"])],
+    q: Annotated[
+        str,
+        Query(
+            min_length=2,
+            max_length=64,
+            description="Name, former name, part of one, pinyin initials, or the beginning of a code.",
+            examples=["康寿健康"],
+        ),
+    ],
     limit: Annotated[int, Query(ge=1, le=200, description="Rows of a page; the service's own limit holds where it is lower.")] = 20,
     cursor: Annotated[str | None, Query(max_length=500, description="'next' of the page before.")] = None,
 ) -> BusinessPage:
@@ -78,7 +93,11 @@ async def search_businesses(
     find = _by_prefix if _is_code(q) else _by_name
     hits, more = await find(service, release, visit.principal, q.strip(), depth, place, limit)
     after = {"after": hits[-1].code} if hits else {}
-    made = service.cursors.make(f"q{release.number}" + service.hashed(q.encode("utf-8", "replace")), depth + len(hits), after) if more else None
+    made = (
+        service.cursors.make(f"q{release.number}" + service.hashed(q.encode("utf-8", "replace")), depth + len(hits), after)
+        if more
+        else None
+    )
     return BusinessPage(notice=service.notice, release=release.number, as_of=release.as_of, businesses=hits, next=made)
 
 
@@ -94,7 +113,7 @@ async def get_business_history(request: Request, code: Code) -> HistoryAnswer:
     division, name, trend, card = row
     _theirs(visit.principal, division)
     said = json.loads(b"{" + bytes(card)[:-1] + b"}")
-    scores = [{"as_of": day, "score": float(score), "grade": grade} for day, score, grade in json.loads(trend)]
+    scores = [Assessment(as_of=day, score=float(score), grade=grade) for day, score, grade in json.loads(trend)]
     moves = await service.moves(said["clue"]) if said["clue"] else []
     return HistoryAnswer(
         notice=service.notice, release=release.number, as_of=release.as_of, code=code, name=name, assessments=scores, records=said["history"], clue=said["clue"], moves=moves,
@@ -120,21 +139,32 @@ def _score(service: Service, businesses: Mapping[str, Mapping[str, Any]]) -> dic
     numbers, words = {f.name for f in service.pack.features}, set(leader.categories)
     for key, features in businesses.items():
         if unknown := sorted(set(features) - numbers - words):
-            raise ProblemError(422, f"business '{key}' has features nobody knows: {', '.join(unknown[:5])}", mend="GET /v1/model lists the features")
+            raise ProblemError(
+                422, f"business '{key}' has features nobody knows: {', '.join(unknown[:5])}", mend="GET /v1/model lists the features"
+            )
         if wrong := sorted(n for n, v in features.items() if v is not None and isinstance(v, str) is not (n in words)):
-            raise ProblemError(422, f"business '{key}': {', '.join(wrong[:5])} is of the wrong kind", mend="features are numbers, the register's categories words")
+            raise ProblemError(
+                422,
+                f"business '{key}': {', '.join(wrong[:5])} is of the wrong kind",
+                mend="features are numbers, the register's categories words",
+            )
     frame = pd.DataFrame({"business_id": list(businesses)})
     for name in sorted(numbers):
         frame[name] = pd.Series([row.get(name) for row in businesses.values()], dtype="float64")
     for name in sorted(words):
         frame[name] = pd.Series([row.get(name) for row in businesses.values()], dtype=object)
     try:
-        scored = leader.score_arrays({n: frame[n].to_numpy() for n in frame if n != "business_id"}, len(frame))
+        scored = leader.score_arrays({n: frame[n].to_numpy() for n in sorted(numbers | words)}, len(frame))
         reasons = leader.explain(frame).reasons
     except InputError as error:
         raise ProblemError(422, error.what, mend=error.mend) from error
     out = {
-        key: {"score": float(scored["score"][i]), "grade": str(scored["grade"][i]), "probability": float(scored["probability"][i]), "reasons": []}
+        key: {
+            "score": float(scored["score"][i]),
+            "grade": str(scored["grade"][i]),
+            "probability": float(scored["probability"][i]),
+            "reasons": [],
+        }
         for i, key in enumerate(businesses)
     }
     for r in reasons.to_dict("records"):

@@ -27,7 +27,14 @@ router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["clues"])
 ClueId = Annotated[str, Path(pattern=r"^[0-9A-Za-z\-]{1,40}$", description="Clue number.", examples=["YL-330299-202611-0001"])]
 Key = Annotated[
     str,
-    Header(alias="Idempotency-Key", min_length=8, max_length=80, pattern=r"^[0-9A-Za-z_\-]+$", description="Of the caller's choice; the same again changes nothing.", examples=["5f2c9a4e-outcome-1"]),
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=80,
+        pattern=r"^[0-9A-Za-z_\-]+$",
+        description="Of the caller's choice; the same again changes nothing.",
+        examples=["5f2c9a4e-outcome-1"],
+    ),
 ]
 _ID, _BUSINESS, _NAME, _DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
 _NOT_HERE = ProblemError(404, "there is no such clue", mend="check the number on the list")
@@ -79,7 +86,13 @@ async def get_clue(request: Request, clue_id: ClueId) -> ClueAnswer:
     line = json.loads(r[_LINE]) if r[_LINE] else None
     moves = await service.moves(clue_id)
     return ClueAnswer(
-        notice=service.notice, release=release.number, as_of=release.as_of, clue=row, line=line, moves=moves, allowed=list(MOVES.get(row.status, ()))
+        notice=service.notice,
+        release=release.number,
+        as_of=release.as_of,
+        clue=row,
+        line=line,
+        moves=moves,
+        allowed=list(MOVES.get(row.status, ())),
     )
 
 
@@ -92,12 +105,18 @@ async def post_outcome(request: Request, clue_id: ClueId, outcome: Outcome, key:
     own_key = hashlib.sha256(f"{who.who}\n{key}".encode()).hexdigest()
     details = {
         k: v
-        for k, v in (("measures", mask_text(outcome.measures or "") or None), ("involved_yuan", outcome.involved_yuan), ("recovered_yuan", outcome.recovered_yuan))
+        for k, v in (
+            ("measures", mask_text(outcome.measures or "") or None),
+            ("involved_yuan", outcome.involved_yuan),
+            ("recovered_yuan", outcome.recovered_yuan),
+        )
         if v is not None
     }
     try:
         now = await service.in_ledger(
-            lambda: service.ledger.move(clue_id, outcome.to, who=who.who, why=mask_text(outcome.why), conclusion=outcome.conclusion, details=details, key=own_key)
+            lambda: service.ledger.move(
+                clue_id, outcome.to, who=who.who, why=mask_text(outcome.why), conclusion=outcome.conclusion, details=details, key=own_key
+            )
         )
     except (NotFoundError, ConflictError):
         raise

@@ -206,7 +206,9 @@ class Outcome(_In):
 
     to: Literal[STATES] = Field(description="The state it goes to.", examples=["已反馈"])  # type: ignore[valid-type]
     conclusion: Literal[CONCLUSIONS] | None = Field(default=None, description="Owed with 已反馈.", examples=["属实"])  # type: ignore[valid-type]
-    why: Words = Field(default="", max_length=2000, description="Grounds; personal data in it is masked.", examples=["现场核查，会议营销属实"])
+    why: Words = Field(
+        default="", max_length=2000, description="Grounds; personal data in it is masked.", examples=["现场核查，会议营销属实"]
+    )
     measures: Words | None = Field(default=None, max_length=500, examples=["责令改正"])
     involved_yuan: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False, examples=[36000])
     recovered_yuan: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False, examples=[12000])

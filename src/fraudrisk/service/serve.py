@@ -15,7 +15,14 @@ __all__ = ["serve"]
 _GRACE = 15
 
 
-def serve(workspace: Workspace, *, host: str | None = None, port: int | None = None, workers: int | None = None, target: str = "fraudrisk.service.app:app_from_environment") -> None:
+def serve(
+    workspace: Workspace,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    target: str = "fraudrisk.service.app:app_from_environment",
+) -> None:
     """Serve a workspace until told to stop; requests in hand are finished, and what waits for the audit log is written.
 
     Parameters

@@ -25,6 +25,7 @@ from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.releases import index_folder
+from fraudrisk.service.schemas import Move
 from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
 from fraudrisk.service.tables import open_store, store_url
 from fraudrisk.taking_back import ledger_of
@@ -147,11 +148,13 @@ class Service:
 
     async def states(self, clue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Clues as they stand in the ledger."""
-        return await self.in_ledger(lambda: self._states(clue_ids))
+        found: dict[str, dict[str, Any]] = await self.in_ledger(lambda: self._states(clue_ids))
+        return found
 
-    async def moves(self, clue_id: str) -> list[dict[str, Any]]:
+    async def moves(self, clue_id: str) -> list[Move]:
         """Moves of a clue in order, without who made them."""
-        return await self.in_ledger(lambda: self._moves(clue_id))
+        found: list[Move] = await self.in_ledger(lambda: self._moves(clue_id))
+        return found
 
     async def in_ledger(self, work: Callable[[], Any]) -> Any:
         """Run in a thread of the ledger's."""
@@ -163,12 +166,14 @@ class Service:
             query = select(c.clue_id, c.status, c.since, c.due_on, c.conclusion).where(c.clue_id.in_(clue_ids))
             return {r["clue_id"]: dict(r) for r in connection.execute(query).mappings()}
 
-    def _moves(self, clue_id: str) -> list[dict[str, Any]]:
+    def _moves(self, clue_id: str) -> list[Move]:
         m = ledger_move.c
         with self.ledger.engine.connect() as connection:
             query = select(m.at, m.kind, m.before, m.after, m.details).where(m.clue_id == clue_id).order_by(m.number)
             return [
-                {"at": r["at"].isoformat(), "kind": r["kind"], "before": r["before"], "after": r["after"], "conclusion": r["details"].get("conclusion")}
+                Move(
+                    at=r["at"].isoformat(), kind=r["kind"], before=r["before"], after=r["after"], conclusion=r["details"].get("conclusion")
+                )
                 for r in connection.execute(query).mappings()
             ]
 

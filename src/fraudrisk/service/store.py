@@ -10,7 +10,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sqlalchemy import Select, bindparam, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,10 +35,22 @@ BY_USCC = select(business.c.business_id).where((business.c.release_id == bindpar
 FULL = select(business.c.division, business.c.name, business.c.trend, business.c.card).where(
     (business.c.release_id == bindparam("release")) & (business.c.business_id == bindparam("code"))
 )
-_HIT = (business.c.business_id, business.c.name, business.c.former, business.c.state, business.c.grade, business.c.score, business.c.division)
+_HIT = (
+    business.c.business_id,
+    business.c.name,
+    business.c.former,
+    business.c.state,
+    business.c.grade,
+    business.c.score,
+    business.c.division,
+)
 BY_PREFIX = (
     select(*_HIT)
-    .where((business.c.release_id == bindparam("release")) & (business.c.business_id > bindparam("after")) & (business.c.business_id < bindparam("end")))
+    .where(
+        (business.c.release_id == bindparam("release"))
+        & (business.c.business_id > bindparam("after"))
+        & (business.c.business_id < bindparam("end"))
+    )
     .order_by(business.c.business_id)
     .limit(bindparam("most"))
 )
@@ -49,14 +61,18 @@ NAMES = (
     .where(business.c.release_id == bindparam("release"))
     .order_by(business.c.business_id)
 )
-_FRAGMENT = select(fragment.c.body).where((fragment.c.release_id == bindparam("release")) & (fragment.c.fragment_id == bindparam("fragment")))
-_RELEASE = select(release.c.as_of, release.c.manifest, release.c.head, release.c.published_at).where(release.c.release_id == bindparam("release"))
+_FRAGMENT = select(fragment.c.body).where(
+    (fragment.c.release_id == bindparam("release")) & (fragment.c.fragment_id == bindparam("fragment"))
+)
+_RELEASE = select(release.c.as_of, release.c.manifest, release.c.head, release.c.published_at).where(
+    release.c.release_id == bindparam("release")
+)
 
 
 @lru_cache(maxsize=256)
 def by_codes(n: int) -> Select[Any]:
     """Businesses of `n` codes, given as ``c0, c1, …``."""
-    codes = [bindparam(f"c{i}") for i in range(n)]
+    codes: list[Any] = [bindparam(f"c{i}") for i in range(n)]
     return select(*_HIT).where((business.c.release_id == bindparam("release")) & business.c.business_id.in_(codes))
 
 
@@ -99,7 +115,9 @@ class SqliteReader:
     """
 
     def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None, cached_statements=256)
+        self._connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None, cached_statements=256
+        )
         self._connection.execute(f"PRAGMA mmap_size={_MAPPED}")
         self._connection.execute("PRAGMA busy_timeout=5000")
         self._connection.execute("PRAGMA query_only=1")
@@ -131,9 +149,11 @@ class PostgresReader:
     def __init__(self, address: str) -> None:
         from psycopg_pool import AsyncConnectionPool
 
-        self._pool = AsyncConnectionPool(address, min_size=2, max_size=8, open=False, kwargs={"autocommit": True, "prepare_threshold": 2}, timeout=5)
+        self._pool = AsyncConnectionPool(
+            address, min_size=2, max_size=8, open=False, kwargs={"autocommit": True, "prepare_threshold": 2}, timeout=5
+        )
         self._open = False
-        self._sql = _Compiled(postgresql.psycopg.dialect())
+        self._sql = _Compiled(cast("Any", postgresql.psycopg).dialect())
 
     async def _fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Row]:
         if not self._open:

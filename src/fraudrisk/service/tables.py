@@ -140,16 +140,20 @@ def open_store(workspace: Workspace) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise InputError(
-            "the store cannot be reached", where=engine.url.render_as_string(hide_password=True), mend="check FRAUDRISK_STORE and that the database runs"
+            "the store cannot be reached",
+            where=engine.url.render_as_string(hide_password=True),
+            mend="check FRAUDRISK_STORE and that the database runs",
         ) from error
     if found not in (None, FORMAT):
         engine.dispose()
-        raise IntegrityError(f"the store is of format {found}, this version reads {FORMAT}", mend="give it a new store and publish the run again")
+        raise IntegrityError(
+            f"the store is of format {found}, this version reads {FORMAT}", mend="give it a new store and publish the run again"
+        )
     return engine
 
 
 def now_text() -> str:
-    """This moment in UTC, as it stands in the store and the audit log; sorts as text.
+    """The present moment in UTC, as it stands in the store and the audit log; sorts as text.
 
     Examples
     --------
