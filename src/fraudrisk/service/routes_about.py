@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from fraudrisk.service.audit import audit_folder
 from fraudrisk.service.auth import GuardedRoute
 from fraudrisk.service.chain import Chain, segments
+from fraudrisk.service.filling import versions_of
 from fraudrisk.service.problems import answers
-from fraudrisk.service.releases import versions_of
 from fraudrisk.service.schemas import AuditPage, ModelAnswer, Status
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,8 @@ CODE = r"^[0-9A-Za-z\-]{1,64}$"
 Code = Annotated[str, Path(pattern=CODE, description="Unified social credit code, or the register's id.", examples=["91330299334701878K"])]
 _NO_CACHE = b"private, no-cache"
 _PREFIX = 8
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""What a feature's name looks like; anything else is not repeated in an error."""
 _FOUND = 200
 
 
@@ -137,15 +140,16 @@ def _score(service: Service, businesses: Mapping[str, Mapping[str, Any]]) -> dic
 
     leader = service.leader
     numbers, words = {f.name for f in service.pack.features}, set(leader.categories)
-    for key, features in businesses.items():
+    for place, features in enumerate(businesses.values(), 1):
         if unknown := sorted(set(features) - numbers - words):
+            named = [n if _NAME.fullmatch(n) else "(not shown)" for n in unknown[:5]]
             raise ProblemError(
-                422, f"business '{key}' has features nobody knows: {', '.join(unknown[:5])}", mend="GET /v1/model lists the features"
+                422, f"the business in place {place} has features nobody knows: {', '.join(named)}", mend="GET /v1/model lists the features"
             )
         if wrong := sorted(n for n, v in features.items() if v is not None and isinstance(v, str) is not (n in words)):
             raise ProblemError(
                 422,
-                f"business '{key}': {', '.join(wrong[:5])} is of the wrong kind",
+                f"the business in place {place}: {', '.join(wrong[:5])} is of the wrong kind",
                 mend="features are numbers, the register's categories words",
             )
     frame = pd.DataFrame({"business_id": list(businesses)})

@@ -19,12 +19,12 @@ from fraudrisk.service.audit import AuditLog, audit_folder, keep_anchor
 from fraudrisk.service.auth import Authenticator
 from fraudrisk.service.chain import Chain
 from fraudrisk.service.cursors import Cursors
+from fraudrisk.service.filling import index_folder
 from fraudrisk.service.limits import Buckets
 from fraudrisk.service.logs import set_up
 from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
-from fraudrisk.service.releases import index_folder
 from fraudrisk.service.schemas import Move
 from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
 from fraudrisk.service.tables import open_store, store_url

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Engine, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, insert, select
@@ -129,6 +130,8 @@ def open_store(workspace: Workspace) -> Engine:
         The store is of another format.
     """
     engine = open_engine(store_url(workspace))
+    if engine.dialect.name == "sqlite" and engine.url.database and not Path(engine.url.database).exists():
+        Path(engine.url.database).touch(0o600)
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
