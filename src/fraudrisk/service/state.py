@@ -16,7 +16,7 @@ from fraudrisk.outcomes.schema import clue as ledger_clue
 from fraudrisk.outcomes.schema import move as ledger_move
 from fraudrisk.scoring import Leader
 from fraudrisk.service.audit import AuditLog, audit_folder, keep_anchor
-from fraudrisk.service.auth import Authenticator
+from fraudrisk.service.auth import Authenticator, Principal
 from fraudrisk.service.chain import Chain
 from fraudrisk.service.cursors import Cursors
 from fraudrisk.service.filling import index_folder
@@ -31,7 +31,7 @@ from fraudrisk.service.tables import open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from fraudrisk.workspace import Workspace
@@ -61,6 +61,8 @@ class Service:
         self.cursors = Cursors(key)
         self.buckets = Buckets(self.settings.rate_per_second, self.settings.rate_burst)
         self.strangers = Buckets(self.settings.anonymous_per_second, 20 * self.settings.anonymous_per_second)
+        self.session: Callable[[Any], Awaitable[Principal | None]] | None = None
+        """Who a request without an ``Authorization`` header comes from, where pages keep sessions; gets the ASGI scope."""
         self.release: Release | None = None
         self.ready = False
         self._task: asyncio.Task[None] | None = None
@@ -181,6 +183,7 @@ class Service:
 def _open_names(folder: Path, rows: list[Any]) -> NameIndex:
     """Open an index, made first where there is none, and ask it once, so that the first question is answered quickly."""
     if not folder.is_dir():
+        rows = sorted(rows)  # by code, whatever the database's collation
         names = [[r[1], *json.loads(r[2] or "[]")] for r in rows]
         build_index(folder, [r[0] for r in rows], names, [r[3] for r in rows])
     index = NameIndex.open(folder)
