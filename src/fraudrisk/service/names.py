@@ -8,6 +8,7 @@ so that every process shares them.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from bisect import bisect_left, bisect_right
@@ -64,6 +65,11 @@ class NameIndex:
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES}
         texts, letters, codes = ((folder / f"{n}.bin").read_bytes() for n in ("texts", "letters", "codes"))
         return cls(folder, arrays, texts, letters, codes, tuple(json.loads((folder / "places.json").read_text())))
+
+    @classmethod
+    def whole(cls, folder: Path) -> bool:
+        """Whether all files of an index of this format are there."""
+        return all((folder / f"{name}.npy").is_file() for name in _FILES) and (folder / "places.json").is_file()
 
     @property
     def names(self) -> int:
@@ -209,7 +215,7 @@ def build_index(folder: Path, codes: Sequence[str], names: Sequence[Sequence[str
     divisions : sequence of str
         Division of each business.
     """
-    part = folder.with_name(f".{folder.name}.part")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")  # several processes may make it at once
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     flat = [(i, f) for i, some in enumerate(names) for f in dict.fromkeys(map(fold_name, some)) if f]
