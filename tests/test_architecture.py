@@ -25,6 +25,7 @@ LEVELS = [
     ("publish", "explaining", "run", "steps", "workspace", "taking_back", "casework", "simulate"),
     ("evaluation", "campaign"),
     ("demo",),
+    ("service",),
     ("cli",),
 ]
 

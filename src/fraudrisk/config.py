@@ -144,6 +144,59 @@ class Settings(BaseSettings):
         default=3, gt=0, le=3, description="Tips per district: more than three do not fit an A4 page in print of 20 points."
     )
 
+    # -- the service
+    store: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the service's store, such as postgresql+psycopg://…; unset, the file store.db in the workspace.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the service listens on; loopback unless told otherwise.")
+    port: int = Field(default=8321, gt=0, lt=65536, description="Port the service listens on.")
+    workers: int = Field(
+        default=1, gt=0, le=64, description="Processes that answer requests; they share the store, the search index and the audit log."
+    )
+    behind_tls: bool = Field(
+        default=False, description="Say so where a proxy ends TLS in front: browsers are then told to use nothing else (HSTS)."
+    )
+    body_limit: int = Field(default=1_000_000, gt=0, description="Bytes of one request; a longer one is refused before it is read.")
+    batch_texts: int = Field(default=64, gt=0, le=1024, description="Complaints of one reading request: about a tenth of a second of work.")
+    batch_businesses: int = Field(default=1000, gt=0, le=10_000, description="Businesses of one scoring request.")
+    page_rows: int = Field(default=50, gt=0, le=200, description="Most rows of a page.")
+    depth_rows: int = Field(
+        default=1000, gt=0, description="How deep inspectors may page: a list to work through, never a copy of the register."
+    )
+    rate_per_second: float = Field(default=20.0, gt=0, description="Requests a second of one key or person, per process, over time.")
+    rate_burst: int = Field(default=60, gt=0, description="Requests at once before the rate counts.")
+    anonymous_per_second: float = Field(
+        default=50.0,
+        gt=0,
+        description="Refusals a second, per process, of callers nobody knows; beyond it they are told to wait, so that they cannot fill the audit log.",
+    )
+    keep_releases: int = Field(default=3, ge=2, le=50, description="Published runs kept in the store; rollback goes to one of them.")
+    release_poll_seconds: float = Field(default=1.0, gt=0, le=60, description="How soon a process sees a newly published run.")
+    key_days: int = Field(default=365, gt=0, le=3660, description="Days a new key is good for where nothing else is said.")
+    key_cache_seconds: float = Field(
+        default=10.0, ge=0, le=300, description="How long a checked key is trusted: a revoked one may work so long."
+    )
+    audit_queue: int = Field(
+        default=10_000, gt=0, description="Look-ups waiting for the audit log; when it is full they are refused, never unaudited."
+    )
+    audit_segment_bytes: int = Field(default=256_000_000, gt=1000, description="Size at which the audit log goes on in a new file.")
+    oidc_issuer: str | None = Field(default=None, description="Issuer of bearer tokens; unset, only keys are known.")
+    oidc_audience: str | None = Field(default=None, description="Audience a token must be for.")
+    oidc_jwks: str | None = Field(default=None, description="Address of the issuer's keys (JWKS): https, or http on loopback.")
+    oidc_algorithms: list[str] = Field(
+        default=["RS256", "ES256"], description="Signatures that are accepted; none and shared secrets never are."
+    )
+    oidc_leeway: int = Field(default=30, ge=0, le=120, description="Seconds by which clocks may differ.")
+    oidc_role_claim: str = Field(default="roles", description="Claim that holds roles; dots lead inside, such as realm_access.roles.")
+    oidc_roles: dict[str, str] = Field(
+        default={"fraudrisk-inspector": "inspector", "fraudrisk-analyst": "analyst", "fraudrisk-auditor": "auditor"},
+        description="The issuer's names of roles, and ours; a token with none of them is refused.",
+    )
+    oidc_division_claim: str = Field(
+        default="divisions", description="Claim that holds an inspector's division codes, or their beginnings."
+    )
+
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:
     """Read ``fraudrisk.toml`` in `folder`, then the environment, then `given`.
@@ -160,7 +213,7 @@ def load_settings(folder: Path | None = None, **given: Any) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"settings cannot be read: {error}", where=str(path), mend="mend the file or delete it") from error
-        for secret in {"hash_key", "ledger"} & set(values):
+        for secret in {"hash_key", "ledger", "store"} & set(values):
             raise ConfigError(
                 "a secret stands in a file", where=f"{path}, {secret}", mend=f"set FRAUDRISK_{secret.upper()} in the environment instead"
             )

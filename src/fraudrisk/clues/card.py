@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,26 +75,23 @@ def build_cards(
         Keys: ``business_id, clue, name, uscc, status, place, grade, score, low, high, change, probability, as_of, notice, category, tactics, why,
         against, checks, gaps, related, history, months, spark, owner, together, conduct, visits, cap, last_visit``.
     """
-    by = {
-        name: dict(iter(frame.groupby("business_id", sort=False)))
-        for name, frame in (
-            ("reasons", inputs.reasons), ("evidence", inputs.evidence), ("history", inputs.history), ("months", inputs.months), ("related", inputs.related),
-        )
-    }  # fmt: skip
+    reasons, history, months_of, related = (_grouped(f) for f in (inputs.reasons, inputs.history, inputs.months, inputs.related))
+    quotes = _quotes(inputs.evidence)
+    counters = {i.id: i.counter for i in pack.indicators.indicators}
     low, high, missing = _band(inputs.features, pack)
     rows = inputs.standing.astype(object).where(inputs.standing.notna(), None)
+    tactic_labels, category_labels = pack.tactic_labels, pack.category_labels
+    checks: dict[tuple[str, ...], list[dict[str, str]]] = {}
     cards = []
     for row in rows.to_dict("records"):
         business = row["business_id"]
-        mine = {name: frames.get(business) for name, frames in by.items()}
-        category, tactics = row["category"], [t for t in str(row["tactics"]).split(",") if t in pack.tactic_labels]
+        category, tactics = row["category"], [t for t in str(row["tactics"]).split(",") if t in tactic_labels]
         owner = route(pack, category, tactics, row["uscc"] or "")
-        why, against = _reasons(mine["reasons"], mine["evidence"], pack, reasons_shown)
-        months = (
-            [0] * 12
-            if mine["months"] is None
-            else [int(dict(zip(mine["months"]["ago"], mine["months"]["n"], strict=True)).get(11 - k, 0)) for k in range(12)]
-        )
+        why, against = _reasons(reasons.get(business, []), quotes.get(business, {}), counters, reasons_shown)
+        ago = {m["ago"]: m["n"] for m in months_of.get(business, ())}
+        months = [int(ago.get(11 - k, 0)) for k in range(12)]
+        if (named := tuple(tactics[:3])) not in checks:
+            checks[named] = _checks(tactics, pack)
         cards.append(
             {
                 "business_id": business,
@@ -112,14 +109,14 @@ def build_cards(
                 "as_of": as_of.isoformat(),
                 "notice": pack.notice,
                 "title": pack.taxonomy.title,
-                "category": pack.category_labels.get(category),
-                "tactics": [pack.tactic_labels[t] for t in tactics[:3]],
+                "category": category_labels.get(category),
+                "tactics": [tactic_labels[t] for t in named],
                 "why": why,
                 "against": against,
-                "checks": _checks(tactics, pack),
+                "checks": checks[named],
                 "gaps": _gaps(row, missing.get(business, []), pack),
-                "related": _related(mine["related"]),
-                "history": _history(mine["history"]),
+                "related": _related(related.get(business, [])),
+                "history": _history(history.get(business, [])),
                 "months": months,
                 "spark": sparkline(months),
                 "owner": owner.owner if category else pack.routing.default_owner,
@@ -205,20 +202,37 @@ def _reach(points: Points) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _reasons(reasons: pd.DataFrame | None, evidence: pd.DataFrame | None, pack: Pack, most: int) -> tuple[list[Any], list[Any]]:
-    if reasons is None:
-        return [], []
-    counters = {i.id: i.counter for i in pack.indicators.indicators}
-    quotes = {} if evidence is None else dict(iter(evidence.groupby("feature", sort=False)))
-    out: list[dict[str, Any]] = []
-    for r in reasons[~reasons["indicator"].isin((BOUND, BASE))].to_dict("records"):
-        records = quotes.get(r["feature"])
-        said = [] if records is None else [
-            {"record": q["record_id"], "day": _day(q["happened_on"]), "words": q["quote"]} for q in records.head(_QUOTES).to_dict("records")
-        ]  # fmt: skip
-        out.append(
-            {"sentence": r["sentence"], "points": round(float(r["points"]), 2), "quotes": said, "counter": counters.get(r["indicator"])}
-        )
+def _grouped(frame: pd.DataFrame) -> dict[str, list[dict[Any, Any]]]:
+    """Rows of each business, in order. Plain dicts: a frame per business costs a hundred times as much."""
+    out: dict[str, list[dict[Any, Any]]] = {}
+    for row in frame.to_dict("records"):
+        out.setdefault(row["business_id"], []).append(row)
+    return out
+
+
+def _quotes(evidence: pd.DataFrame) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The first few records behind each feature of each business."""
+    out: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for q in evidence.to_dict("records"):
+        said = out.setdefault(q["business_id"], {}).setdefault(q["feature"], [])
+        if len(said) < _QUOTES:
+            said.append({"record": q["record_id"], "day": _day(q["happened_on"]), "words": q["quote"]})
+    return out
+
+
+def _reasons(
+    reasons: list[dict[Any, Any]], quotes: dict[str, list[dict[str, Any]]], counters: Mapping[str, str | None], most: int
+) -> tuple[list[Any], list[Any]]:
+    out = [
+        {
+            "sentence": r["sentence"],
+            "points": round(float(r["points"]), 2),
+            "quotes": quotes.get(r["feature"], []),
+            "counter": counters.get(r["indicator"]),
+        }
+        for r in reasons
+        if r["indicator"] not in (BOUND, BASE)
+    ]
     for_, against = ([r for r in out if (r["points"] > 0) is side][:most] for side in (True, False))
     return for_, against
 
@@ -247,16 +261,12 @@ def _gaps(row: dict[Any, Any], lacking: list[str], pack: Pack) -> list[str]:
     return gaps
 
 
-def _related(related: pd.DataFrame | None) -> list[dict[Any, Any]]:
-    return [] if related is None else related[["name", "grade", "how"]].head(5).to_dict("records")
+def _related(related: list[dict[Any, Any]]) -> list[dict[str, str]]:
+    return [{"name": r["name"], "grade": r["grade"], "how": r["how"]} for r in related[:5]]
 
 
-def _history(history: pd.DataFrame | None) -> list[dict[str, Any]]:
-    if history is None:
-        return []
-    return [
-        {"day": _day(h["day"]), "kind": h["kind"], "words": h["words"][:60], "record": h["record_id"]} for h in history.to_dict("records")
-    ]
+def _history(history: list[dict[Any, Any]]) -> list[dict[str, Any]]:
+    return [{"day": _day(h["day"]), "kind": h["kind"], "words": h["words"][:60], "record": h["record_id"]} for h in history]
 
 
 def _together(row: dict[Any, Any], tactics: list[str], owner: Route, pack: Pack) -> list[dict[str, str]]:
