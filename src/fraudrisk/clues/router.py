@@ -93,7 +93,7 @@ class Router:
             seen = np.flatnonzero(model.idf_)
             arrays |= {
                 f"{view}_columns": seen.astype(np.int32),
-                f"{view}_weights": model.coef_[:, seen],
+                f"{view}_weights": model.coef_[:, seen].astype(np.float16),
                 f"{view}_idf": model.idf_[seen],
                 f"{view}_intercept": model.intercept_,
             }

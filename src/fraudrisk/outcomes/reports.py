@@ -33,6 +33,8 @@ _ROLE = re.compile(
     r"(?:负责人|经营者|店主|摊主|当事人|法定代表人|老板|被反映人|被核查人|被举报人|对象|会长|社长|院长|店长|经理|总监|牵头人|承包人|举报人|反映人|投诉人|来电人"
     r"|询问|老人|家属|自称|嫌疑人|发起人|村医|会计|讲师|业务员|女士|先生|住户|证人|顾客|受害人|收款人|户名)(?:为|是|系|[:\uff1a])?[^\u3001\uff0c,\u3002\uff1b;\n]{0,4}$"
 )
+_OFFICE = re.compile(r"[局办队所科组警员管社股站委会部院心长监干办]|人员|干部|核查人|检查人|我和?|派|由|[\uff1a:\uff0c,\u3002\n]\s*$")
+_FULL_DATE = re.compile(r"(\d{4})[年\-./](\d{1,2})[月\-./](\d{1,2})")
 _TOLD = re.compile(r"\s*[\u4e00-\u9fff0-9一二三四五六七八九十\u3001.\u3010\u25a0 ]{0,6}反馈")
 _OTHER_PART = re.compile(
     r"(?:证据|凭据|材料|依据|法律|结论|处置|处理|反馈|核查方式|方式|方法|办法|做法|怎么查|核查时间|时间|日期|地点|核查地点|去处|人员|核查人|检查人|经办|去人|对象|核查对象|被核查|附件|取得|留存|提取|线索|收件|关于)"
@@ -112,6 +114,8 @@ class _Report:
         head = re.search(r"(?:结论|定性|意见)[^\u3002\n]{0,14}?(?P<c>部分属实|不属实|属实|无法核实|移送|重复件)", self.unquoted)
         if head:
             return head["c"], head.start("c")
+        if sent := re.search(r"(?:结论|定性|意见)[^\n]{0,90}?(?P<c>移送|移交|转交)", self.unquoted):
+            return "移送", sent.start("c")
         found = [(m["c"], m.start("c")) for m in self.rules["conclusion_bare"].finditer(self.unquoted)]
         if found:
             return found[-1]
@@ -188,7 +192,10 @@ class _Report:
         return self._begin()
 
     def _checkers(self) -> str | None:
+        alone = self.rules["checker_one"].search(self.own)
         if self.rules["checker_count"].search(self.folded):
+            return None
+        if not alone and self._two_full_names():
             return None
         people = [
             m
@@ -211,10 +218,22 @@ class _Report:
                     break
                 names += 1
             most = max(most, names)
-        alone = self.rules["checker_one"].search(self.own)
         if not alone and (most >= 2 or (most == 1 and self.rules["joint"].search(self.own))):
             return None
         return words
+
+    def _two_full_names(self) -> bool:
+        """Two full names beside each other, each after an office or in a list, before what they did."""
+        surname = self.rules["surnames"].pattern
+        name = rf"{surname}[\u4e00-\u9fff]{{1,2}}"
+        unit = r"[\u4e00-\u9fff0-9]{0,22}?"
+        done = r"(?=[\u3001\uff0c,\uff1b;\u3002\uff08(\s\n]|与|和|赴|到|于|对|在|两人|二人|三人|等|下到|前往|会同|会|联合|一行|组成|带|$)"
+        pair = rf"{name}(?:[\uff08(][^\uff09)]{{0,14}}[\uff09)])?(?:[\u3001/ ]|和|与|及){unit}{name}{done}"
+        for match in re.finditer(pair, self.folded):
+            before = self.folded[max(0, match.start() - 14) : match.start()]
+            if not _ROLE.search(before[-9:]) and (_OFFICE.search(before) or not before.strip()):
+                return True
+        return False
 
     def _facts(self) -> str | None:
         """A clause that says what was found, beyond that something was looked at, shown or concluded."""
@@ -243,6 +262,8 @@ class _Report:
         text = self.rules["not_violation"].sub(lambda m: " " * len(m.group()), self.own)
         if self.conclusion in ("不属实", "无法核实") and (match := self.rules["violation"].search(text)):
             return self._sentence_at(match.start())
+        if early := self._told_before():
+            return early
         if (
             self.conclusion in ("属实", "部分属实")
             and (match := self.rules["nothing_found"].search(text))
@@ -250,6 +271,17 @@ class _Report:
         ):
             return self._sentence_at(match.start())
         return None
+
+    def _told_before(self) -> str | None:
+        """The reporter was told on a day before the first day of the check."""
+        days = [(m.start(), tuple(int(g) for g in m.groups())) for m in _FULL_DATE.finditer(self.own)]
+        told = [(at, day) for at, day in days if self.rules["feedback"].search(self._own_sentence(at))]
+        checked = [day for at, day in days if not self.rules["not_check_date"].search(self.own[max(0, at - 6) : at + 24])]
+        late = [at for at, day in told if checked and day < min(d for d in checked if d != day or len(checked) == 1)] if checked else []
+        return self._sentence_at(late[0]) if late and len(days) > 1 else None
+
+    def _own_sentence(self, place: int) -> str:
+        return next((self.own[s : s + len(t)] for s, t in self.sentences if s <= place < s + len(t)), "")
 
     def _legal(self) -> str | None:
         if self.rules["legal"].search(self.folded):
