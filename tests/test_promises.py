@@ -21,6 +21,7 @@ import pytest
 from fraudrisk.packs import Pack
 from fraudrisk.run import RunResult
 from fraudrisk.scoring import Scorecard
+from fraudrisk.scoring.scorecard import BOUND
 from fraudrisk.workspace import Workspace
 from tests.conftest import AS_OF
 
@@ -128,7 +129,7 @@ def test_the_notice_stands_everywhere(finished: RunResult, pack: Pack, office: W
     import openpyxl
 
     book = openpyxl.load_workbook(finished.folder / "线索清单.xlsx")
-    assert len(sheets) == len(book.worksheets) == 5
+    assert len(sheets) == len(book.worksheets) == 8
     assert all(str(s["A1"].value).startswith(notice) for s in book.worksheets)
     for line in (finished.folder / "线索清单.jsonl").read_text(encoding="utf-8").splitlines():
         assert json.loads(line)["声明"] == notice
@@ -142,7 +143,8 @@ def test_silence_is_shown_with_its_exposure(finished: RunResult) -> None:
     silent = coverage[(coverage["列入清单"] == 0) & (coverage["区划"] != "合计") & (coverage["主体数"] > 0)]
     assert len(silent) > 3
     assert silent["提示"].str.contains("未见线索不等于没有风险").all()
-    totals = coverage[coverage["区划"] == "合计"]
+    totals = coverage[(coverage["区划"] == "合计") & (coverage["行业"] != "全部行业")]
+    assert coverage.iloc[-1]["列入清单"] == finished.manifest["clues"]
     assert totals["列入清单"].sum() == finished.manifest["clues"]
     assert totals["主体数"].sum() == finished.manifest["businesses_scored"]
 
@@ -227,7 +229,7 @@ def test_removing_the_quoted_records_changes_the_score_by_the_stated_points(offi
                     json.dumps({**json.loads(manifest.read_text(encoding="utf-8")), "bytes": path.stat().st_size}), encoding="utf-8"
                 )
             without = Workspace(copy).run(AS_OF, 40).features().set_index("business_id").loc[[business]]
-            now, then = card.assess(without)["score"].iloc[0], card.assess(features.loc[[business]])["score"].iloc[0]
+            now, then = (card.contributions(f).drop(columns=BOUND).sum(axis=1).iloc[0] for f in (without, features.loc[[business]]))
             assert then - now == pytest.approx(points)
             tried += 1
             if tried == 2:
