@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cleaning, cold_start, demo_run, features, reading, scoring, tokens
+from benchmarks import cleaning, cold_start, demo_run, features, listing, reading, scoring, tokens
 
-ALL = {m.__name__.rsplit(".", 1)[1]: m.main for m in (cleaning, features, tokens, reading, scoring, cold_start, demo_run)}
+ALL = {m.__name__.rsplit(".", 1)[1]: m.main for m in (cleaning, features, tokens, reading, scoring, listing, cold_start, demo_run)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ALL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def _scores_before(workspace: Workspace, earlier: list[dt.date], as_of: dt.date)
     return dict(zip(scores["business_id"], scores["score"].astype(float), strict=True))
 
 
-def _closed_frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+def _closed_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=["clue_id", "business_id", "name", "conclusion", "closed_on", "grade_then", "score_then"])

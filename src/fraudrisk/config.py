@@ -55,7 +55,13 @@ class Settings(BaseSettings):
     )
     sector_share: float = Field(default=0.5, gt=0, le=1, description="No sector takes more of a list than this, while others have clues.")
     minimum_grade: str = Field(
-        default="B", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
+        default="A", pattern="^[ABCD]$", description="Businesses below it are not listed even where capacity is left."
+    )
+    minimum_score: float = Field(
+        default=10.0,
+        ge=0,
+        le=100,
+        description="The same for the score: ten points are about what one strong indicator gives; below, a visit is a draw by lot.",
     )
     exploration_share: float = Field(
         default=0.08,
@@ -64,7 +70,8 @@ class Settings(BaseSettings):
         description="Part of a list drawn by lot from all who are not on it, so that what it misses can be estimated.",
     )
     department_capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="Checks a week of each department, by the name it has in routing.yaml; one that is not named has no limit of its own."
+        default={},
+        description="Checks a week of each department, by the name it has in routing.yaml; one that is not named has no limit of its own.",
     )
     weeks: int = Field(default=4, gt=0, le=26, description="Weeks a list covers; its lines are spread over them, the most harmful first.")
     revisit_days: int = Field(
@@ -76,46 +83,116 @@ class Settings(BaseSettings):
     cards: int = Field(default=20, ge=0, le=200, description="Clues that get a one-page card.")
     old_ticket_days: int = Field(default=180, gt=0, description="Complaints closed longer ago than this are looked back at.")
     silent_share: float = Field(
-        default=0.1, ge=0, lt=0.5, description="Most of a list that goes to watched sectors without any clue: the first of each. Silence is not safety."
+        default=0.1,
+        ge=0,
+        lt=0.5,
+        description="Most of a list that goes to watched sectors without any clue: the first of each. Silence is not safety.",
     )
     reasons_shown: int = Field(default=3, gt=0, le=10)
     sheet_rows: int = Field(default=1000, gt=0, description="Clues per sheet; more go to CSV with a note (DOMAIN §6.1).")
 
     # -- the service
     store: SecretStr | None = Field(
-        default=None, description="SQLAlchemy URL of the service's store, such as postgresql+psycopg://…; unset, the file store.db in the workspace."
+        default=None,
+        description="SQLAlchemy URL of the service's store, such as postgresql+psycopg://…; unset, the file store.db in the workspace.",
     )
     host: str = Field(default="127.0.0.1", description="Address the service listens on; loopback unless told otherwise.")
     port: int = Field(default=8321, gt=0, lt=65536, description="Port the service listens on.")
-    workers: int = Field(default=1, gt=0, le=64, description="Processes that answer requests; they share the store, the search index and the audit log.")
-    behind_tls: bool = Field(default=False, description="Say so where a proxy ends TLS in front: browsers are then told to use nothing else (HSTS).")
+    workers: int = Field(
+        default=1, gt=0, le=64, description="Processes that answer requests; they share the store, the search index and the audit log."
+    )
+    behind_tls: bool = Field(
+        default=False, description="Say so where a proxy ends TLS in front: browsers are then told to use nothing else (HSTS)."
+    )
     body_limit: int = Field(default=1_000_000, gt=0, description="Bytes of one request; a longer one is refused before it is read.")
     batch_texts: int = Field(default=64, gt=0, le=1024, description="Complaints of one reading request: about a tenth of a second of work.")
     batch_businesses: int = Field(default=1000, gt=0, le=10_000, description="Businesses of one scoring request.")
     page_rows: int = Field(default=50, gt=0, le=200, description="Most rows of a page.")
-    depth_rows: int = Field(default=1000, gt=0, description="How deep inspectors may page: a list to work through, never a copy of the register.")
+    depth_rows: int = Field(
+        default=1000, gt=0, description="How deep inspectors may page: a list to work through, never a copy of the register."
+    )
     rate_per_second: float = Field(default=20.0, gt=0, description="Requests a second of one key or person, per process, over time.")
     rate_burst: int = Field(default=60, gt=0, description="Requests at once before the rate counts.")
     anonymous_per_second: float = Field(
-        default=50.0, gt=0, description="Refusals a second, per process, of callers nobody knows; beyond it they are told to wait, so that they cannot fill the audit log."
+        default=50.0,
+        gt=0,
+        description="Refusals a second, per process, of callers nobody knows; beyond it they are told to wait, so that they cannot fill the audit log.",
     )
     keep_releases: int = Field(default=3, ge=2, le=50, description="Published runs kept in the store; rollback goes to one of them.")
     release_poll_seconds: float = Field(default=1.0, gt=0, le=60, description="How soon a process sees a newly published run.")
     key_days: int = Field(default=365, gt=0, le=3660, description="Days a new key is good for where nothing else is said.")
-    key_cache_seconds: float = Field(default=10.0, ge=0, le=300, description="How long a checked key is trusted: a revoked one may work so long.")
-    audit_queue: int = Field(default=10_000, gt=0, description="Look-ups waiting for the audit log; when it is full they are refused, never unaudited.")
+    key_cache_seconds: float = Field(
+        default=10.0, ge=0, le=300, description="How long a checked key is trusted: a revoked one may work so long."
+    )
+    audit_queue: int = Field(
+        default=10_000, gt=0, description="Look-ups waiting for the audit log; when it is full they are refused, never unaudited."
+    )
     audit_segment_bytes: int = Field(default=256_000_000, gt=1000, description="Size at which the audit log goes on in a new file.")
     oidc_issuer: str | None = Field(default=None, description="Issuer of bearer tokens; unset, only keys are known.")
     oidc_audience: str | None = Field(default=None, description="Audience a token must be for.")
     oidc_jwks: str | None = Field(default=None, description="Address of the issuer's keys (JWKS): https, or http on loopback.")
-    oidc_algorithms: list[str] = Field(default=["RS256", "ES256"], description="Signatures that are accepted; none and shared secrets never are.")
+    oidc_algorithms: list[str] = Field(
+        default=["RS256", "ES256"], description="Signatures that are accepted; none and shared secrets never are."
+    )
     oidc_leeway: int = Field(default=30, ge=0, le=120, description="Seconds by which clocks may differ.")
     oidc_role_claim: str = Field(default="roles", description="Claim that holds roles; dots lead inside, such as realm_access.roles.")
     oidc_roles: dict[str, str] = Field(
         default={"fraudrisk-inspector": "inspector", "fraudrisk-analyst": "analyst", "fraudrisk-auditor": "auditor"},
         description="The issuer's names of roles, and ours; a token with none of them is refused.",
     )
-    oidc_division_claim: str = Field(default="divisions", description="Claim that holds an inspector's division codes, or their beginnings.")
+    oidc_division_claim: str = Field(
+        default="divisions", description="Claim that holds an inspector's division codes, or their beginnings."
+    )
+
+    # -- early warning
+    alarms_per_100_business_months: float = Field(
+        default=1.0, gt=0, le=100, description="False alarms accepted per 100 businesses (or schemes, categories…) watched for a month."
+    )
+    burst_min_persons: int = Field(
+        default=3, ge=2, description="Fewer persons within a week are never a burst: one household is no surge (DOMAIN §5: count alone)."
+    )
+    burst_history_days: int = Field(
+        default=365, ge=91, le=1096, description="Past that a baseline is made of: a whole year holds every season once."
+    )
+    burst_guard_days: int = Field(
+        default=14, ge=7, le=90, description="Last days left out of a baseline, so that a burst under way does not raise what is expected."
+    )
+    warning_days: int = Field(default=7, ge=1, le=31, description="Days a warning reports on: a weekly brief shows alarms of a week.")
+    warning_licence_days: int = Field(
+        default=60,
+        ge=1,
+        le=366,
+        description="Licences that end within so many days: renewal is asked for 30 working days before (行政许可法 50).",
+    )
+    warning_expired_days: int = Field(default=30, ge=0, le=366, description="Licences that ended so many days ago, without a renewal seen.")
+    warning_rows: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="Lines per section of the brief; with more than 5 it may need a second page. The rest is in the CSV.",
+    )
+
+    # -- campaign
+    district_digits: int = Field(
+        default=6,
+        ge=2,
+        le=12,
+        description="Leading digits of a division code that make one line of a table by district; more are taken, up to nine (a street), "
+        "where these tell no two apart, as in an office of one county.",
+    )
+    district_names: dict[str, str] = Field(
+        default={}, description="What a district is called in tables and tips; unset, what its registration authority is called."
+    )
+    authority_ending: str = Field(
+        default="(?:市场监督管理|市场监管|工商行政管理|行政审批).*$",
+        description="Regular expression cut off a registration authority's name to leave the district's.",
+    )
+    tip_days: int = Field(
+        default=90, gt=0, description="Complaints of so many days decide which tips a district gets: a season of a campaign."
+    )
+    tips_per_page: int = Field(
+        default=3, gt=0, le=3, description="Tips per district: more than three do not fit an A4 page in print of 20 points."
+    )
 
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:

@@ -45,6 +45,7 @@ LIST = "线索清单"
 CARDS = "重点线索卡"
 HELD = "暂缓核查"
 _STEPS = 4
+_YEAR = 365
 
 
 def publish(
@@ -101,34 +102,34 @@ class _Told:
 
 
 def _choose(duck: Duck, workspace: Workspace, cases: Casework, as_of: dt.date, capacity: int, events: list[str]) -> _Chosen:
+    import pandas as pd
+
     pack, settings = workspace.pack, workspace.settings
     scored = duck.query(standing_sql(pack, as_of, events)).to_pandas()
     scored["expected_harm"] = expected_harm(scored, pack.indicators.harm)
     scored["owner"] = owners(scored, pack)
-    holds = hold_back(
-        scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year
-    )
+    holds = hold_back(scored, cases.in_hand, as_of=as_of, revisit_days=settings.revisit_days, visits_per_year=settings.visits_per_year)
     scored[["held", "proposal"]] = holds[["held", "proposal"]]
+    scored["looked_at"] = (pd.Timestamp(as_of) - pd.to_datetime(scored["last_meant"])).dt.days <= _YEAR
     picked = prioritise(
         scored,
         capacity,
         district_share=settings.district_share,
         sector_share=settings.sector_share,
         minimum_grade=settings.minimum_grade,
+        minimum_score=settings.minimum_score,
         department_capacity=settings.department_capacity,
         weeks=settings.weeks,
         silent=settings.silent_share,
         explore=settings.exploration_share,
         draw=as_of.isoformat(),
     )
-    held = scored[scored["held"].notna() & (scored["grade"] >= settings.minimum_grade)]
+    held = scored[scored["held"].notna() & (scored["grade"] >= settings.minimum_grade) & (scored["score"] >= settings.minimum_score)]
     held = held.sort_values(["expected_harm", "business_id"], ascending=[False, True], kind="stable")
     return _Chosen(scored, picked, held)
 
 
-def _tell(
-    duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, as_of: dt.date, events: list[str]
-) -> _Told:
+def _tell(duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, as_of: dt.date, events: list[str]) -> _Told:
     import pandas as pd
 
     pack, settings, picked = workspace.pack, workspace.settings, chosen.picked
@@ -163,7 +164,14 @@ def _tell(
 
 
 def _look_back(
-    duck: Duck, workspace: Workspace, chosen: _Chosen, cases: Casework, leader: Leader, numbers: dict[str, str], as_of: dt.date, events: list[str]
+    duck: Duck,
+    workspace: Workspace,
+    chosen: _Chosen,
+    cases: Casework,
+    leader: Leader,
+    numbers: dict[str, str],
+    as_of: dt.date,
+    events: list[str],
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -180,7 +188,11 @@ def _look_back(
         known = {*read_numbers(workspace.path / "clues" / "numbers.jsonl")}
         tables.append(old_tickets(old, chosen.scored, known, ties))
     kept = [t for t in tables if len(t)]
-    return pd.concat(kept, ignore_index=True) if kept else look_back(cases.closed.head(0), chosen.scored, cases.points_then, cases.points_then, ties, pack)
+    return (
+        pd.concat(kept, ignore_index=True)
+        if kept
+        else look_back(cases.closed.head(0), chosen.scored, cases.points_then, cases.points_then, ties, pack)
+    )
 
 
 def _only(duck: Duck, businesses: pd.Series) -> None:
@@ -191,9 +203,10 @@ def _only(duck: Duck, businesses: pd.Series) -> None:
 def explained_features(duck: Duck, leader: Leader) -> pd.DataFrame:
     """Features of the businesses in the view ``listed``, with the categories the leader reads."""
     columns = "".join(f", r.{c}" for c in leader.categories)
-    return duck.query(
+    frame: pd.DataFrame = duck.query(
         f"SELECT f.*{columns} FROM features f SEMI JOIN listed USING (business_id) JOIN register r USING (business_id) ORDER BY f.business_id"
     ).to_pandas()
+    return frame
 
 
 def open_views(duck: Duck, workspace: Workspace, work: Path, events: list[str], model: str) -> None:
@@ -228,9 +241,9 @@ def _keep_leader(models: Path, target: Path, leader: Leader) -> None:
 
 def _write_frames(folder: Path, chosen: _Chosen, told: _Told) -> None:
     picked = chosen.picked
-    selection = picked[["business_id", "rank", "week", "chosen_by", "selection_reason", "propensity", "probability", "expected_harm"]].assign(
-        pool=len(chosen.scored) - int((picked["selection_reason"] == DIRECTED).sum())
-    )
+    selection = picked[
+        ["business_id", "rank", "week", "chosen_by", "selection_reason", "propensity", "probability", "expected_harm"]
+    ].assign(pool=len(chosen.scored) - int((picked["selection_reason"] == DIRECTED).sum()))
     frames = {
         "contributions": told.explained.contributions.reset_index(),
         "selection": selection,
@@ -242,7 +255,14 @@ def _write_frames(folder: Path, chosen: _Chosen, told: _Told) -> None:
 
 
 def _write_files(
-    folder: Path, workspace: Workspace, chosen: _Chosen, told: _Told, cases: Casework, leader: Leader, manifest: dict[str, Any], as_of: dt.date
+    folder: Path,
+    workspace: Workspace,
+    chosen: _Chosen,
+    told: _Told,
+    cases: Casework,
+    leader: Leader,
+    manifest: dict[str, Any],
+    as_of: dt.date,
 ) -> None:
     import pandas as pd
 
@@ -274,7 +294,7 @@ def _write_files(
 
 
 _TABLE_NAMES = {"business": "登记", "complaint": "诉求", "penalty": "处罚", "abnormal_listing": "异常名录", "serious_violation": "严重违法", "license": "许可",
-                "annual_report": "年报", "inspection": "检查", "ad_monitor": "广告监测", "registration_change": "变更", "outcome": "核查结果"}  # fmt: skip
+                "annual_report": "年报", "inspection": "检查", "ad_monitor": "广告监测", "opinion": "舆情", "registration_change": "变更", "outcome": "核查结果"}  # fmt: skip
 
 
 def _quoted(evidence: pd.DataFrame, reasons: pd.DataFrame, pack: Pack, lines: pd.DataFrame) -> pd.DataFrame:
@@ -338,7 +358,10 @@ def _cover(manifest: dict[str, Any], workspace: Workspace, leader: str, as_of: d
             "评分主体数",
             f"{manifest['businesses_scored']:,}户;A {manifest['grades']['A']:,} B {manifest['grades']['B']:,} C {manifest['grades']['C']:,} D {manifest['grades']['D']:,}",
         ),
-        ("清单条数", f"{manifest['clues']}条(可核查能力{manifest['capacity']})；" + "、".join(f"{k}{v}条" for k, v in manifest["chosen_by"].items())),
+        (
+            "清单条数",
+            f"{manifest['clues']}条(可核查能力{manifest['capacity']})；" + "、".join(f"{k}{v}条" for k, v in manifest["chosen_by"].items()),
+        ),
         ("暂缓核查", f"{manifest['held_back']}户，原因见“{HELD}.csv”"),
     ]
     for table, counts in manifest["tables"].items():

@@ -89,7 +89,12 @@ class Steps:
     def digest(self) -> str:
         """Names everything the steps depend on."""
         return digest_bytes(
-            json.dumps(self.inputs, sort_keys=True), self.pack.digest, self.reader.model_id, self.leader.digest, self.as_of.isoformat(), __version__
+            json.dumps(self.inputs, sort_keys=True),
+            self.pack.digest,
+            self.reader.model_id,
+            self.leader.digest,
+            self.as_of.isoformat(),
+            __version__,
         )
 
     def all(self) -> None:

@@ -9,6 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from fraudrisk.clues.listing import COLUMNS
 from fraudrisk.workspace import Workspace
 from tests.conftest import AS_OF, TINY
 
@@ -36,7 +37,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     ws.import_table("business", pd.DataFrame(register))
     ws.import_table("penalty", pd.DataFrame(fines))
     (ws.path / "fraudrisk.toml").write_text(
-        (ws.path / "fraudrisk.toml").read_text(encoding="utf-8") + 'minimum_grade = "A"\n', encoding="utf-8"
+        (ws.path / "fraudrisk.toml").read_text(encoding="utf-8") + "minimum_score = 1\n", encoding="utf-8"
     )
     again = Workspace(ws.path)
     again.run(AS_OF, 3)
@@ -88,5 +89,7 @@ def test_ids_are_text_dates_are_dates_and_formulas_are_defused(office: Workspace
         assert sheet.cell(row, columns["评分"]).data_type == "n"
     names = [sheet.cell(r, columns["企业/项目名称"]).value for r in range(3, sheet.max_row + 1)]
     assert "'=甬城公式健身有限公司" in names
-    assert len(sheet.data_validations.dataValidation) == 3
+    kinds = [v.type for v in sheet.data_validations.dataValidation]
+    assert kinds.count("list") == 3
+    assert kinds.count("custom") == len(COLUMNS) - 1  # what was computed takes no typing
     assert not sheet.merged_cells.ranges

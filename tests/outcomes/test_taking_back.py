@@ -108,7 +108,20 @@ def test_every_mistake_is_named(listed: Workspace, tmp_path: Path) -> None:
     ):
         assert part in reasons, (part, reasons)
     assert len(json.loads(done.report.read_text(encoding="utf-8"))) == len(done.rejected)
-    assert done.taken <= 1  # the formula has no stored value: the row counts only if its note reads empty
+    assert "a formula; type the value itself" in reasons
+    assert done.taken == 0
+
+
+def test_merged_cells_are_named_row_by_row(listed: Workspace, tmp_path: Path) -> None:
+    sheet = Sheet(listed)
+    sheet.set(0, 核查结论="属实")
+    sheet.set(3, 核查结论="不属实")
+    column = sheet.column("核查结论")
+    sheet.sheet.merge_cells(start_row=sheet.rows[0], end_row=sheet.rows[2], start_column=column, end_column=column)
+    done = take_back(listed, sheet.save(tmp_path / "merged.xlsx"), today=dt.date(2026, 11, 24))
+    assert sorted(r.row for r in done.rejected) == sheet.rows[:3]
+    assert {r.reason for r in done.rejected} == {"merged cells; every row needs cells of its own"}
+    assert done.taken == 1
 
 
 def test_a_deleted_column_is_named(listed: Workspace, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_truth_is_never_loadable(city: City, folder: Path, imported: dict[str, l
 
 def test_catalogue_names_version_seed_and_spec(folder: Path) -> None:
     catalogue = json.loads((folder / "目录.json").read_text(encoding="utf-8"))
-    assert catalogue["simulator_version"] == SIMULATOR_VERSION == "1"
+    assert catalogue["simulator_version"] == SIMULATOR_VERSION == "2"
     assert catalogue["seed"] == 7
     assert catalogue["spec"]["businesses"] == 20_000
     assert catalogue["synthetic"] is True

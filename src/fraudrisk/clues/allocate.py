@@ -46,6 +46,8 @@ def allocate(values: Any, groups: Sequence[tuple[Any, Any]], capacity: int) -> t
     if not passed or not len(groups):
         return mask, EXACT
     few = _can_matter(groups, capacity, len(values))
+    if not len(few):
+        return mask, EXACT
     if len(few) > _EXACT_MOST:
         return mask, GREEDY
     solved = _solve(values[few], [(codes[few], limits) for codes, limits in groups], capacity)
@@ -95,7 +97,7 @@ def _solve(values: Any, groups: Sequence[tuple[Any, Any]], capacity: int) -> Any
         rows.append(csr_array((np.ones(n), (codes, np.arange(n))), shape=(len(most), n)))
         limits.append(most)
     answer = milp(
-        -values / values.max(), integrality=np.ones(n), bounds=Bounds(0, 1),
+        -values / values.max(), integrality=np.ones(n, np.int64), bounds=Bounds(0, 1),
         constraints=LinearConstraint(vstack(rows), ub=np.concatenate(limits).astype(np.float64)),
         options={"mip_rel_gap": 0.0, "time_limit": 60.0},
     )  # fmt: skip

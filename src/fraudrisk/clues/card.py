@@ -54,7 +54,9 @@ class CardInputs:
     numbers: dict[str, str]
 
 
-def build_cards(inputs: CardInputs, pack: Pack, *, as_of: dt.date, visits_per_year: int = 4, reasons_shown: int = 5) -> list[dict[str, Any]]:
+def build_cards(
+    inputs: CardInputs, pack: Pack, *, as_of: dt.date, visits_per_year: int = 4, reasons_shown: int = 5
+) -> list[dict[str, Any]]:
     """One card per row of ``inputs.standing``, as plain JSON, in its order.
 
     Parameters
@@ -164,7 +166,11 @@ def related_sql(hub_limit: int) -> str:
     """Businesses tied to those in the view ``listed``, with how: ``business_id, other, name, grade, how``; hubs tie nobody."""
     ties = " UNION ALL ".join(
         f"SELECT business_id, {text_literal(how)} AS how, {column} AS tie FROM register WHERE {column} IS NOT NULL"
-        for how, column in (("同一负责人", "legal_person_id_hash"), ("同一电话", "phone_hash"), ("同一地址", "coalesce(op_address, address)"))
+        for how, column in (
+            ("同一负责人", "legal_person_id_hash"),
+            ("同一电话", "phone_hash"),
+            ("同一地址", "coalesce(op_address, address)"),
+        )
     )
     return f"""WITH ties AS ({ties}), small AS (SELECT * FROM ties QUALIFY count(*) OVER (PARTITION BY how, tie) <= {hub_limit})
 SELECT a.business_id, b.business_id AS other, coalesce(r.name, '') AS name, s.grade, string_agg(DISTINCT a.how, '、' ORDER BY a.how) AS how
@@ -276,4 +282,3 @@ def _together(row: dict[Any, Any], tactics: list[str], owner: Route, pack: Pack)
 
 def _day(value: Any) -> str | None:
     return None if value is None or value != value else f"{value:%Y-%m-%d}"
-

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fraudrisk.files import atomic_text
+from fraudrisk.pages import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jinja2 import Environment
-
-__all__ = ["card_rows", "templates", "write_cards"]
-
-
-@lru_cache(maxsize=1)
-def templates() -> Environment:
-    """The templates of this folder; every value is escaped, an unknown name is an error."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("fraudrisk.clues", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+__all__ = ["card_rows", "write_cards"]
 
 
 def write_cards(cards: Sequence[Mapping[str, Any]], path: Path, *, as_of: str, notice: str, footer: str) -> None:
@@ -36,7 +24,7 @@ def write_cards(cards: Sequence[Mapping[str, Any]], path: Path, *, as_of: str, n
     path : Path
     as_of, notice, footer : str
     """
-    text = templates().get_template("cards.html.j2").render(cards=cards, as_of=as_of, notice=notice, footer=footer)
+    text = templates("fraudrisk.clues").get_template("cards.html.j2").render(cards=cards, as_of=as_of, notice=notice, footer=footer)
     with atomic_text(path) as stream:
         stream.write(text)
 
@@ -54,10 +42,17 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     change = "" if card["change"] is None else f"，较上期{card['change']:+g}"
     quoted = [
-        "\n".join([f"{n}. {r['sentence']}（{r['points']:+g}）", *(f"   “{q['words']}”（{q['record']}，{q['day'] or '日期不明'}）" for q in r["quotes"][:1])])
+        "\n".join(
+            [
+                f"{n}. {r['sentence']}（{r['points']:+g}）",
+                *(f"   “{q['words']}”（{q['record']}，{q['day'] or '日期不明'}）" for q in r["quotes"][:1]),
+            ]
+        )
         for n, r in enumerate(card["why"], 1)
     ]
-    against = [f"{r['sentence']}（{r['points']:+g}）" for r in card["against"]] + [f"先排除：{r['counter']}" for r in card["why"][:3] if r["counter"]]
+    against = [f"{r['sentence']}（{r['points']:+g}）" for r in card["against"]] + [
+        f"先排除：{r['counter']}" for r in card["why"][:3] if r["counter"]
+    ]
     visits = "未载入" if card["visits"] is None else f"{card['visits']}次"
     rows = [
         ("线索", f"{card['clue']}  {card['grade']}级  {card['name']}"),
@@ -71,7 +66,11 @@ def card_rows(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("关联主体", "\n".join(f"{r['how']}：{r['name']}（{r['grade']}级）" for r in card["related"])),
         ("以往记录", "\n".join(f"{h['day'] or '日期不明'} {h['kind']}：{h['words']}" for h in card["history"][:6])),
         ("近十二月反映", f"{card['spark']} 共{sum(card['months'])}人次"),
-        ("由谁去", f"牵头：{card['owner']}" + ("；会同：" + "、".join(f"{t['department']}（{t['reason']}）" for t in card["together"]) if card["together"] else "")),
+        (
+            "由谁去",
+            f"牵头：{card['owner']}"
+            + ("；会同：" + "、".join(f"{t['department']}（{t['reason']}）" for t in card["together"]) if card["together"] else ""),
+        ),
         ("检查次数", f"本年{visits}，上限{card['cap']}次" + (f"；最近{card['last_visit']}" if card["last_visit"] else "")),
         ("行为规范", "\n".join(card["conduct"])),
         ("核查结论", "□属实 □部分属实 □不属实 □无法核实 □移送 □重复件    核查人：          日期：        "),

@@ -68,5 +68,7 @@ def _line(sector: str, district: str, sums: list[float], watch: bool) -> tuple[o
     note = None
     if watch and not listed:
         first = min(int(n), max(2, math.ceil(expected)))
-        note = f"{_NOTE}：{int(n)}户未出线索，先对评分最高的{first}户网上核查，再抽样走访" if n else "辖区无登记主体，核对登记行业与实际经营"
+        note = (
+            f"{_NOTE}：{int(n)}户未出线索，先对评分最高的{first}户网上核查，再抽样走访" if n else "辖区无登记主体，核对登记行业与实际经营"
+        )
     return sector, district, int(n), int(victims), int(risky), int(listed), int(held), round(expected, 1), f"{low}-{high}", note

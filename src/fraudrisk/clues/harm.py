@@ -38,6 +38,10 @@ def expected_harm(scored: pd.DataFrame, rule: Harm) -> Any:
     [0.07, 0.2]
     """
     victims, amount = (scored[c].fillna(0).to_numpy(np.float64) for c in ("victims", "amount"))
-    impact = 1 + rule.per_tenfold_persons * np.log10(1 + victims) + rule.per_tenfold_money * np.log10(1 + np.maximum(amount, 0) / rule.money_unit)
+    impact = (
+        1
+        + rule.per_tenfold_persons * np.log10(1 + victims)
+        + rule.per_tenfold_money * np.log10(1 + np.maximum(amount, 0) / rule.money_unit)
+    )
     urgency = scored["urgency"].astype("float64").fillna(rule.unknown_urgency).to_numpy()
     return scored["probability"].to_numpy(np.float64) * impact * (rule.least_urgency + (1 - rule.least_urgency) * urgency)

@@ -20,8 +20,9 @@ def hold_back(
     """Reasons not to visit, one row per business: the first that holds.
 
     A business that was checked lately for cause (not by lot) is visited again when fraud complaints came after the check; one whose
-    case was confirmed is not listed again but looked back at; one at its yearly cap is checked at the desk, and so is one graded C or D
-    meanwhile (国办发〔2024〕54号: on-site checks are capped, and one must not be checked over and over).
+    case was confirmed is not listed again but looked back at; one about which a clue proved untrue within a year only when somebody
+    complains anew; one at its yearly cap is checked at the desk, and so is one graded C or D meanwhile (国办发〔2024〕54号: on-site checks
+    are capped, and one must not be checked over and over).
 
     Parameters
     ----------
@@ -44,27 +45,29 @@ def hold_back(
     --------
     >>> import pandas as pd, datetime as dt
     >>> rows = pd.DataFrame({"business_id": ["a", "b"], "grade": ["B", "C"], "last_meant": [dt.date(2026, 10, 20), None], "last_said": [None, None],
-    ...                      "visits": [1, 0], "settled_on": [None, None], "settled_as": [None, None]})
+    ...                      "visits": [1, 0], "cleared_on": [None, None], "settled_on": [None, None], "settled_as": [None, None]})
     >>> hold_back(rows, {}, as_of=dt.date(2026, 11, 1))["held"].fillna("").tolist()
     ['2026-10-20已检查，其后无新的涉诈诉求', '']
     """
     import numpy as np
     import pandas as pd
 
-    visit, said, settled = (pd.to_datetime(standing[c]) for c in ("last_meant", "last_said", "settled_on"))
+    visit, said, settled, cleared = (pd.to_datetime(standing[c]) for c in ("last_meant", "last_said", "settled_on", "cleared_on"))
     since = pd.Timestamp(as_of) - visit
     lately = (since.dt.days <= revisit_days) & ~(said > visit)
     capped = standing["visits"].fillna(0) >= visits_per_year
     clue = standing["business_id"].map(in_hand)
-    conditions = [clue.notna(), settled.notna(), lately, capped & ~(said > visit)]
+    unfounded = cleared.notna() & ~(said > cleared)
+    conditions = [clue.notna(), settled.notna(), unfounded, lately, capped & ~(said > visit)]
     reasons = [
         "在办：" + clue.astype(str),
         settled.dt.strftime("%Y-%m-%d") + "已核查，结论" + standing["settled_as"].astype(str),
+        cleared.dt.strftime("%Y-%m-%d") + "已核查不属实，其后无新的涉诈诉求",
         visit.dt.strftime("%Y-%m-%d") + "已检查，其后无新的涉诈诉求",
         "本年已检查" + standing["visits"].fillna(0).astype(int).astype(str) + f"次，达年度上限{visits_per_year}次",
     ]
     desk = standing["grade"].isin(["C", "D"]).map({True: "先作书面或网上核查；有新诉求即解除", False: "到期再查；有新诉求即解除"})
-    proposals = ["并入在办线索", "列入积案回头看", desk, "改为书面或网上核查"]
+    proposals = ["并入在办线索", "列入积案回头看", "有新诉求即解除", desk, "改为书面或网上核查"]
 
     def first(texts: list[Any]) -> Any:
         out = np.full(len(standing), None, dtype=object)

@@ -15,11 +15,26 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "look_back", "old_tickets", "old_tickets_sql", "ties_sql"]
 
-COLUMNS = ("线索编号", "企业/项目名称", "原结论", "办结日期", "原等级", "现等级", "原评分", "现评分", "变化原因", "关联新线索", "建议", "business_id")
+COLUMNS = (
+    "线索编号",
+    "企业/项目名称",
+    "原结论",
+    "办结日期",
+    "原等级",
+    "现等级",
+    "原评分",
+    "现评分",
+    "变化原因",
+    "关联新线索",
+    "建议",
+    "business_id",
+)
 _GRADES = "ABCD"
 
 
-def look_back(closed: pd.DataFrame, now: pd.DataFrame, then_points: pd.DataFrame, now_points: pd.DataFrame, ties: pd.DataFrame, pack: Pack) -> pd.DataFrame:
+def look_back(
+    closed: pd.DataFrame, now: pd.DataFrame, then_points: pd.DataFrame, now_points: pd.DataFrame, ties: pd.DataFrame, pack: Pack
+) -> pd.DataFrame:
     """Closed clues whose grade rose, about which somebody complained since, or which are tied to a clue on the new list.
 
     Parameters
@@ -49,7 +64,11 @@ def look_back(closed: pd.DataFrame, now: pd.DataFrame, then_points: pd.DataFrame
     for row in both.to_dict("records"):
         business, reasons = row["business_id"], []
         rose = _GRADES.index(row["grade"]) > _GRADES.index(row["grade_then"])
-        said = row["last_said"] is not None and row["last_said"] == row["last_said"] and pd.Timestamp(row["last_said"]) > pd.Timestamp(row["closed_on"])
+        said = (
+            row["last_said"] is not None
+            and row["last_said"] == row["last_said"]
+            and pd.Timestamp(row["last_said"]) > pd.Timestamp(row["closed_on"])
+        )
         if rose:
             reasons.append(f"等级由{row['grade_then']}升为{row['grade']}{_what_rose(business, then_points, now_points, labels)}")
         if said:
@@ -66,15 +85,21 @@ def look_back(closed: pd.DataFrame, now: pd.DataFrame, then_points: pd.DataFrame
             )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     rise = table["现评分"] - table["原评分"]
-    return table.assign(_rise=rise).sort_values(["_rise", "线索编号"], ascending=[False, True], kind="stable").drop(columns="_rise").reset_index(drop=True)
+    return (
+        table.assign(_rise=rise)
+        .sort_values(["_rise", "线索编号"], ascending=[False, True], kind="stable")
+        .drop(columns="_rise")
+        .reset_index(drop=True)
+    )
 
 
 def _what_rose(business: str, then: pd.DataFrame, now: pd.DataFrame, labels: dict[str, str]) -> str:
     if business not in then.index or business not in now.index:
         return ""
-    change = (now.loc[business].reindex(list(labels)).fillna(0) - then.loc[business].reindex(list(labels)).fillna(0)).astype(float)
-    up = change[change > 0].sort_values(ascending=False, kind="stable").head(3)
-    return "：" + "、".join(f"{labels[str(k)]}+{v:g}" for k, v in up.items()) if len(up) else "（模型或规则更新）"
+    was, has = ({k: float(v) for k, v in frame.loc[business].to_dict().items() if v == v} for frame in (then, now))
+    change = {k: has.get(k, 0.0) - was.get(k, 0.0) for k in labels}
+    up = sorted((k for k in labels if change[k] > 0), key=lambda k: (-change[k], k))[:3]
+    return "：" + "、".join(f"{labels[k]}+{change[k]:g}" for k in up) if up else "（模型或规则更新）"
 
 
 def old_tickets_sql(pack: Pack, as_of: dt.date, days: int) -> str:

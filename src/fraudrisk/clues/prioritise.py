@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,8 @@ def prioritise(
     *,
     district_share: float = 0.4,
     sector_share: float = 0.5,
-    minimum_grade: str = "B",
+    minimum_grade: str = "A",
+    minimum_score: float = 0.0,
     department_capacity: Mapping[str, int] | None = None,
     weeks: int = 4,
     silent: float = 0.0,
@@ -49,23 +51,25 @@ def prioritise(
     scored : DataFrame
         ``business_id``, ``score``, ``grade``; optional ``expected_harm`` (the score where not given), ``district``, ``sector``,
         ``owner`` (department), ``held`` (why it is not visited now, None where nothing speaks against it), ``watch`` (whether its
-        sector is watched).
+        sector is watched), ``looked_at`` (whether somebody checked it for cause within a year).
     capacity : int
         Most businesses on the list.
     district_share, sector_share : float
         Largest part of the list one district or one sector may take before the others are served.
-    minimum_grade : str
-        Nobody below it is listed by score.
+    minimum_grade, minimum_score
+        Nobody below them is listed by score, even where capacity is left.
     department_capacity : mapping of str to int, optional
         Checks a week, per owner; an owner that is not named has no limit but the list's.
     weeks : int
         Weeks the list covers.
     silent : float
         Most of the capacity that goes to watched sectors nobody of which is listed: the one with the largest expected harm of each,
-        whatever its grade, because silence is not safety; whole places only.
+        whatever its grade, because silence is not safety; those with any evidence first, then the sectors least looked at. Whole
+        places only.
     explore : float
         Share of the capacity drawn from everybody who is not listed, whatever their grade, so that what the list misses can be
-        estimated (:func:`fraudrisk.outcomes.estimates.missed`); whole places only.
+        estimated (:func:`fraudrisk.outcomes.estimates.missed`); a part of a place is a chance of one, so that a short list explores
+        now and then, too.
     draw : str
         Names the draw (say, the date): the places go to the smallest SHA-256 of it and the id, the same on every machine.
 
@@ -91,13 +95,13 @@ def prioritise(
 
     limits = dict(department_capacity or {})
     _check(scored, capacity, weeks, explore, silent, limits)
-    places = math.floor(explore * capacity)
+    places = _places(explore, capacity, draw)
     free = scored[scored["held"].isna()] if "held" in scored else scored
-    order = _eligible(free, minimum_grade)
+    order = _eligible(free, minimum_grade, minimum_score)
     directed = capacity - places - math.floor(silent * capacity)
     mask, how = allocate(order["_value"].to_numpy(), _groups(order, directed, district_share, sector_share, limits, weeks), directed)
     picked = order[mask].assign(chosen_by=how)
-    quiet = _quiet(free, picked, math.floor(silent * capacity), draw)
+    quiet = _quiet(scored, free, picked, math.floor(silent * capacity), draw)
     spare = _spare(order, mask | order.index.isin(quiet.index), capacity - places - len(picked) - len(quiet), limits, weeks)
     picked = _together([picked, order[spare].assign(chosen_by=_SPARE), quiet])
     picked = picked.assign(selection_reason=DIRECTED, propensity=1.0)
@@ -118,7 +122,9 @@ def _check(scored: pd.DataFrame, capacity: int, weeks: int, explore: float, sile
     if not 0 <= explore < 1:
         raise InputError(f"an exploration share of {explore} is none", where="explore", mend="give 0 to less than 1")
     if not 0 <= silent < 1 - explore:
-        raise InputError(f"a share of {silent} for silent sectors is none", where="silent", mend="give 0 to less than what exploration leaves")
+        raise InputError(
+            f"a share of {silent} for silent sectors is none", where="silent", mend="give 0 to less than what exploration leaves"
+        )
     for name, most in limits.items():
         if most < 0:
             raise InputError(f"a capacity of {most} a week is none", where=f"department_capacity, {name}", mend="give 0 or more")
@@ -130,10 +136,10 @@ def _check(scored: pd.DataFrame, capacity: int, weeks: int, explore: float, sile
         raise InputError(f"business '{twice.iloc[0]}' occurs twice", where="column business_id", mend="give one row per business")
 
 
-def _eligible(free: pd.DataFrame, minimum_grade: str) -> pd.DataFrame:
+def _eligible(free: pd.DataFrame, minimum_grade: str, minimum_score: float) -> pd.DataFrame:
     """Who may be listed by score, most expected harm first."""
     level = free["grade"].map(_GRADES.index)
-    return _ordered(free[level >= _GRADES.index(minimum_grade)])
+    return _ordered(free[(level >= _GRADES.index(minimum_grade)) & (free["score"] >= minimum_score)])
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +148,7 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return ordered.sort_values(["_value", "score", "business_id"], ascending=[False, False, True], kind="stable")
 
 
-def _quiet(free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
+def _quiet(scored: pd.DataFrame, free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
     """One business of each watched sector that has none on the list; those alike by lot, so that another month asks another one."""
     if not places or "watch" not in free or "sector" not in free:
         return _ordered(free.head(0)).assign(chosen_by=SILENT)
@@ -150,7 +156,10 @@ def _quiet(free: pd.DataFrame, picked: pd.DataFrame, places: int, draw: str) -> 
     best = pool[pool["_value"] == pool.groupby("sector")["_value"].transform("max")]
     lots = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in best["business_id"]]
     one = best.assign(_lot=lots).sort_values("_lot").drop_duplicates("sector").drop(columns="_lot")
-    return _ordered(one).head(places).assign(chosen_by=SILENT)
+    attention = scored.groupby("sector")["looked_at"].mean().to_dict() if "looked_at" in scored else {}
+    one = one.assign(_bare=one["score"] <= 0, _attention=one["sector"].map(attention))
+    one = one.sort_values(["_bare", "_attention", "_value", "business_id"], ascending=[True, True, False, True], kind="stable")
+    return one.drop(columns=["_bare", "_attention"]).head(places).assign(chosen_by=SILENT)
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -159,7 +168,9 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return _ordered(pd.concat([p for p in parts if len(p)] or parts[:1])).drop(columns="_value")
 
 
-def _groups(order: pd.DataFrame, capacity: int, district: float, sector: float, limits: Mapping[str, int], weeks: int) -> list[tuple[Any, Any]]:
+def _groups(
+    order: pd.DataFrame, capacity: int, district: float, sector: float, limits: Mapping[str, int], weeks: int
+) -> list[tuple[Any, Any]]:
     import numpy as np
     import pandas as pd
 
@@ -189,11 +200,19 @@ def _spare(order: pd.DataFrame, mask: Any, places: int, limits: Mapping[str, int
     return rest & (np.cumsum(rest) <= places)
 
 
+def _places(share: float, capacity: int, draw: str) -> int:
+    """Whole places of a share; what is left over is the chance of one more, by the draw's own digest."""
+    whole = math.floor(share * capacity)
+    lot = int.from_bytes(hashlib.sha256(f"places:{draw}".encode()).digest()[:6], "big") / 2**48
+    return whole + (lot < share * capacity - whole)
+
+
 def _drawn(pool: pd.DataFrame, places: int, draw: str) -> pd.DataFrame:
     """So many of the pool by lot, each with its chance."""
-    digests = [hashlib.sha256(f"{draw}:{b}".encode()).hexdigest() for b in pool["business_id"]]
-    some = pool.assign(_digest=digests).sort_values("_digest").head(places)
-    return some.drop(columns="_digest").assign(chosen_by=_LOT, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
+    prefix = f"{draw}:".encode()
+    digests = ((hashlib.sha256(prefix + b.encode()).digest(), n) for n, b in enumerate(pool["business_id"].tolist()))
+    some = pool.iloc[[n for _, n in heapq.nsmallest(places, digests)]]
+    return some.assign(chosen_by=_LOT, selection_reason=EXPLORED, propensity=len(some) / max(1, len(pool)))
 
 
 def _weeks(picked: pd.DataFrame, capacity: int, limits: Mapping[str, int], weeks: int) -> Any:

@@ -16,6 +16,7 @@ _RECENT = 365
 _SHOWN = 730
 """Days of complaints a list speaks of."""
 _PENALTIES = 1096
+_CLEARED = "不属实"
 _BY_LOT = ("随机", "双随机", "探索")
 """Checks that were not meant for this business: they say little of what a lead is about."""
 
@@ -29,12 +30,15 @@ def standing_sql(pack: Pack, as_of: dt.date, loaded: Collection[str]) -> str:
 
     Reads the views ``scores``, ``register`` and the facts that are loaded. Adds ``name``, ``uscc``, ``sector``, ``watch``, ``district``;
     ``victims`` (persons, two years), ``amount`` (yuan), ``urgency`` (that of the most urgent stage anybody named within a year, NULL
-    where nobody did), ``category`` (the one most persons name), ``tactics`` (codes with commas, by how often they are named), ``last_said``; ``visits``
-    (this calendar year) and ``last_visit`` (inspections and concluded clues), ``last_meant`` (the last that was no draw by lot), ``settled_on`` and ``settled_as`` (a confirmed clue).
+    where nobody did), ``category`` (the one most persons name), ``tactics`` (codes with commas, by how often they are named),
+    ``last_said``; ``visits`` (this calendar year) and ``last_visit`` (inspections and concluded clues), ``last_meant`` (the last that
+    was no draw by lot), ``cleared_on`` (a clue that was not true), ``settled_on`` and ``settled_as`` (a confirmed clue).
     """
     parts = {**_said(pack, as_of, loaded), **_checked(pack, as_of, loaded)}
     ctes = ", ".join(f"{name} AS ({sql})" for name, sql in parts.items() if sql)
-    joins = "".join(f" LEFT JOIN {name} USING (business_id)" for name in ("said", "voted", "named", "checked", "settled") if parts.get(name))
+    joins = "".join(
+        f" LEFT JOIN {name} USING (business_id)" for name in ("said", "voted", "named", "checked", "cleared", "settled") if parts.get(name)
+    )
 
     def column(name: str, table: str, otherwise: str) -> str:
         return f"coalesce({table}.{name}, {otherwise}) AS {name}" if parts.get(table) else f"{otherwise} AS {name}"
@@ -50,6 +54,7 @@ def standing_sql(pack: Pack, as_of: dt.date, loaded: Collection[str]) -> str:
             column("visits", "checked", "CAST(NULL AS BIGINT)" if not parts.get("checked") else "0"),
             column("last_visit", "checked", "CAST(NULL AS DATE)"),
             column("last_meant", "checked", "CAST(NULL AS DATE)"),
+            column("cleared_on", "cleared", "CAST(NULL AS DATE)"),
             column("settled_on", "settled", "CAST(NULL AS DATE)"),
             column("settled_as", "settled", "CAST(NULL AS VARCHAR)"),
         ]
@@ -86,12 +91,19 @@ def _checked(pack: Pack, as_of: dt.date, loaded: Collection[str]) -> dict[str, s
     visits = " UNION ALL ".join(f"SELECT business_id, {c} FROM ({known_sql(t, as_of)})" for t, c in kinds.items() if t in loaded)
     parts = {}
     if visits:
-        parts["checked"] = f"""SELECT business_id, count(*) FILTER (WHERE day >= {date_literal(dt.date(as_of.year, 1, 1))}) AS visits, max(day) AS last_visit,
+        parts[
+            "checked"
+        ] = f"""SELECT business_id, count(*) FILTER (WHERE day >= {date_literal(dt.date(as_of.year, 1, 1))}) AS visits, max(day) AS last_visit,
   max(day) FILTER (WHERE meant) AS last_meant
 FROM ({visits}) GROUP BY business_id"""
+    if "outcome" in loaded:
+        parts["cleared"] = f"""SELECT business_id, max(happened_on) AS cleared_on FROM ({known_sql("outcome", as_of)})
+WHERE age_days <= {_RECENT} AND conclusion = {text_literal(_CLEARED)} GROUP BY business_id"""
     confirmed = [o for o in pack.indicators.outcomes if o.table == "outcome" and o.name == "confirmed"]
     if confirmed and "outcome" in loaded:
-        parts["settled"] = f"""SELECT business_id, max(happened_on) AS settled_on, arg_max(conclusion, (happened_on, record_id)) AS settled_as
+        parts[
+            "settled"
+        ] = f"""SELECT business_id, max(happened_on) AS settled_on, arg_max(conclusion, (happened_on, record_id)) AS settled_as
 FROM ({known_sql("outcome", as_of)}) WHERE age_days <= {_RECENT} AND {bind(confirmed[0].positive, as_of)} GROUP BY business_id"""
     return parts
 

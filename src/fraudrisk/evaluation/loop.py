@@ -120,7 +120,10 @@ def play_year(
                     confirmed[order].add(business)
         _fill(workspace, result.folder, {v["clue"]: v["conclusion"] for v in _with_numbers(visits, result)}, day)
         leader = result.manifest["leader"]
-        if month % retrain_every == 0 and sum(v["order"] == ORDERS[0] and v["conclusion"] in ("属实", "部分属实") for v in visits) >= _FEWEST_TO_LEARN:
+        if (
+            month % retrain_every == 0
+            and sum(v["order"] == ORDERS[0] and v["conclusion"] in ("属实", "部分属实") for v in visits) >= _FEWEST_TO_LEARN
+        ):
             with suppress(InputError):  # too short a past to judge by: who leads stays
                 leader = retrain(workspace, window=dt.timedelta(days=30), capacity=capacity).champion
         said.append({"month": month, "date": day.isoformat(), "listed": len(selection), "leader": leader})
@@ -137,9 +140,7 @@ def _visit(work: Fieldwork, order: str, month: int, day: dt.date, business: str,
     }  # fmt: skip
 
 
-def _other(
-    order: str, result: Any, work: Fieldwork, day: dt.date, places: int, past: dict[str, dt.date], confirmed: set[str]
-) -> list[str]:
+def _other(order: str, result: Any, work: Fieldwork, day: dt.date, places: int, past: dict[str, dt.date], confirmed: set[str]) -> list[str]:
     """Whom another order visits this month."""
     busy = {b for b, d in past.items() if day - d <= _REVISIT} | confirmed
     watched = work.truth.index[work.truth["latent_watch"]]
@@ -149,8 +150,10 @@ def _other(
         known = list(work.active(day).index)
         ranked = [*known, *(b for b in lot if b not in set(known))]
     elif order == "诉求数":
-        counts = result.features()[["business_id", "complaints_365"]].fillna(0).sort_values(
-            ["complaints_365", "business_id"], ascending=[False, True], kind="stable"
+        counts = (
+            result.features()[["business_id", "complaints_365"]]
+            .fillna(0)
+            .sort_values(["complaints_365", "business_id"], ascending=[False, True], kind="stable")
         )
         ranked = counts["business_id"]
     return [b for b in ranked if b not in busy and b in work.truth.index][:places]

@@ -30,6 +30,7 @@ _QUOTE = {
     "annual_report": "operating_state",
     "inspection": "result",
     "ad_monitor": "substr(coalesce(text, ocr_text), 1, 40)",
+    "opinion": "substr(coalesce(title, text), 1, 40)",
     "registration_change": "change_item",
     "outcome": "conclusion",
 }

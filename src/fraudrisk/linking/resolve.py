@@ -19,7 +19,7 @@ from fraudrisk.linking.names import name_keys
 __all__ = ["LINK_SCHEMA", "make_keys", "resolve_complaints", "resolve_records"]
 
 LINK_SCHEMA = pa.schema([("record_id", pa.string()), ("business_id", pa.string()), ("how", pa.string()), ("score", pa.float64())])
-_NAME_OF = {"penalty": "party_name", "ad_monitor": "advertiser"}
+_NAME_OF = {"penalty": "party_name", "ad_monitor": "advertiser", "opinion": "entity_guess"}
 
 
 def make_keys(duck: Duck, as_of: dt.date) -> None:

@@ -16,7 +16,7 @@ __all__ = ["subject_links", "subject_rows"]
 
 _CODE = {"complaint": "respondent_uscc", "ad_monitor": "NULL"}
 _ENTITY = {"complaint": "NULL", "ad_monitor": "NULL"}
-_NAME = {"penalty": "party_name", "ad_monitor": "advertiser", "complaint": "respondent_name"}
+_NAME = {"penalty": "party_name", "ad_monitor": "advertiser", "opinion": "entity_guess", "complaint": "respondent_name"}
 
 
 def subject_rows(duck: Duck, events: Sequence[str]) -> pa.Table:

@@ -80,7 +80,7 @@ class Ledger:
                     "conclusion": None,
                 }
                 connection.execute(insert(clue), [{k: c[k] for k in ("clue_id", "business_id", "name", "owner")} | row for c in new])
-                connection.execute(insert(move), [_entry(c["clue_id"], "entered", who, None, STATES[0], "", {}, None) for c in new])
+                connection.execute(insert(move), [_entry(c["clue_id"], "entered", who, None, STATES[0], "", {}, None, day) for c in new])
         return len(new)
 
     def move(
@@ -134,16 +134,38 @@ class Ledger:
                 where = (clue.c.clue_id == clue_id) & (clue.c.version == now["version"])
                 if connection.execute(update(clue).where(where).values(**values)).rowcount != 1:
                     raise ConflictError("somebody moved the clue in between", where=clue_id, mend="look at it again")
-                connection.execute(insert(move), [_entry(clue_id, "moved", who, now["status"], to, why, content, key)])
+                connection.execute(insert(move), [_entry(clue_id, "moved", who, now["status"], to, why, content, key, day)])
                 return self._one(connection, clue_id)
         except SqlIntegrityError as error:
             raise ConflictError("the same key arrived twice at once", where=f"key {key}", mend="send it again") from error
 
-    def remind(self, clue_id: str, *, who: str, why: str = "") -> None:
-        """Note that whoever has the clue was reminded."""
+    def remind(
+        self, clue_id: str, *, who: str, why: str = "", key: str | None = None, superior: bool = False, on: dt.date | None = None
+    ) -> bool:
+        """Note that whoever has the clue was reminded, or that the superior was told.
+
+        Parameters
+        ----------
+        clue_id, who, why : str
+        key : str, optional
+            The same key again notes nothing.
+        superior : bool
+            The superior was told (``raised`` in the history), not the holder (``reminded``).
+        on : date, optional
+            Today where not given.
+
+        Returns
+        -------
+        bool
+            Whether it was noted now.
+        """
+        kind = "raised" if superior else "reminded"
         with self.engine.begin() as connection:
-            now = self._one(connection, clue_id)
-            connection.execute(insert(move), [_entry(clue_id, "reminded", who, now["status"], now["status"], why, {}, None)])
+            now = self._one(connection, clue_id, lock=True)
+            if key and connection.execute(select(move.c.number).where(move.c.key == key)).first():
+                return False
+            connection.execute(insert(move), [_entry(clue_id, kind, who, now["status"], now["status"], why, {}, key, on or _today())])
+        return True
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -206,20 +228,12 @@ class Ledger:
 
 
 def _entry(
-    clue_id: str, kind: str, who: str, before: str | None, after: str, why: str, details: dict[str, Any], key: str | None
+    clue_id: str, kind: str, who: str, before: str | None, after: str, why: str, details: dict[str, Any], key: str | None, day: dt.date
 ) -> dict[str, Any]:
-    at = dt.datetime.now(dt.UTC)
     return {
-        "clue_id": clue_id,
-        "key": key,
-        "at": at,
-        "who": who,
-        "kind": kind,
-        "before": before,
-        "after": after,
-        "why": why,
-        "details": details,
-    }
+        "clue_id": clue_id, "key": key, "at": dt.datetime.now(dt.UTC), "who": who, "kind": kind, "before": before, "after": after, "why": why,
+        "details": details, "day": day,
+    }  # fmt: skip
 
 
 def _today() -> dt.date:

@@ -73,6 +73,7 @@ def read_returned(path: Path, known: Mapping[str, dt.date], *, today: dt.date | 
     """
     today = today or dt.datetime.now().astimezone().date()
     headers, rows, places = _open(path)
+    marked = _marked(path, headers)
     for column in (_NUMBER, _CONCLUSION):
         if headers.count(column) != 1:
             raise InputError(
@@ -83,9 +84,9 @@ def read_returned(path: Path, known: Mapping[str, dt.date], *, today: dt.date | 
     rejected: list[Rejected] = []
     for cells, place in zip(rows, places, strict=True):
         row = {h: (c or "").strip() for h, c in zip(headers, cells, strict=False) if h}
-        if not any(row.get(c) for c in _FILLED):
+        if not any(row.get(c) for c in _FILLED) and not set(marked.get(place, {})) & {_NUMBER, *_FILLED}:
             continue
-        done = _row(row, place, known, today)
+        done = _row(row, place, known, today, marked.get(place, {}))
         (taken if isinstance(done, Returned) else rejected).append(done)  # type: ignore[arg-type]
     return _once(taken, rejected)
 
@@ -101,13 +102,41 @@ def _open(path: Path) -> tuple[list[str], list[list[str | None]], list[int]]:
     return [h.split("\n")[0].strip() for h in headers], rows, places
 
 
-def _row(row: Mapping[str, str], place: int, known: Mapping[str, dt.date], today: dt.date) -> Returned | Rejected:
+def _marked(path: Path, headers: list[str]) -> dict[int, dict[str, str]]:
+    """Cells of a workbook that hold no value of their own, by row and column: formulas, and what was merged into others."""
+    if path.suffix.lower() != ".xlsx":
+        return {}
+    from openpyxl import load_workbook
+    from python_calamine import CalamineWorkbook
+
+    marked: dict[int, dict[str, str]] = defaultdict(dict)
+    names = dict(enumerate(headers))
+    for (top, left), (bottom, right) in CalamineWorkbook.from_path(path).get_sheet_by_name(SHEET).merged_cell_ranges or ():
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                marked[row + 1][names.get(column, "")] = "merged cells; every row needs cells of its own"
+    book = load_workbook(path, read_only=True)
+    try:
+        for cells in book[SHEET].iter_rows():
+            for cell in cells:
+                if cell.data_type == "f":
+                    marked[cell.row][names.get(cell.column - 1, "")] = "a formula; type the value itself"
+    finally:
+        book.close()
+    return marked
+
+
+def _row(
+    row: Mapping[str, str], place: int, known: Mapping[str, dt.date], today: dt.date, marked: Mapping[str, str]
+) -> Returned | Rejected:
     number = row.get(_NUMBER, "")
 
     def no(column: str, reason: str) -> Rejected:
         return Rejected(place, number, column, row.get(column, "")[:60], reason)
 
     for column in (_NUMBER, *_FILLED):
+        if column in marked:
+            return no(column, marked[column])
         if row.get(column, "").startswith(("=", "#")):
             return no(column, "a formula or its error; type the value itself")
     if not number:

@@ -42,9 +42,10 @@ move = Table(
     Column("after", String(8)),
     Column("why", Text, nullable=False, default=""),
     Column("details", JSON, nullable=False, default=dict),
+    Column("day", Date),
     Index("move_by_clue", "clue_id", "number"),
 )
-"""Append-only: triggers refuse changes and deletions."""
+"""Append-only: triggers refuse changes and deletions. ``day`` is when it happened, ``at`` when it was written down."""
 
 
 def open_engine(url: str) -> Engine:

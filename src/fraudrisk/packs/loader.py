@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,18 +19,22 @@ from pydantic import BaseModel, ValidationError
 from fraudrisk.engines.dialect import check_expression
 from fraudrisk.errors import NotFoundError, PackError
 from fraudrisk.files import digest_bytes
+from fraudrisk.packs.campaign import CampaignFile
 from fraudrisk.packs.schema import Checklist, Feature, IndicatorFile, Lexicon, Routing, Taxonomy
 from fraudrisk.records.tables import fact_columns
 
 __all__ = ["Pack", "load_pack"]
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FILES: dict[str, type[BaseModel]] = {
     "taxonomy": Taxonomy,
     "lexicon": Lexicon,
     "indicators": IndicatorFile,
     "routing": Routing,
     "checklists": Checklist,
+    "campaign": CampaignFile,
 }
+_BLANKS = frozenset({"district", "subject", "tactic", "sign", "quote", "conclusion", "involved", "recovered", "measures"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +44,7 @@ class Pack:
     Parameters
     ----------
     name : str
-    taxonomy, lexicon, indicators, routing, checklists
+    taxonomy, lexicon, indicators, routing, checklists, campaign
         One model per file; see :mod:`fraudrisk.packs.schema`.
     digest : str
         Names the content: two packs with the same digest give the same answers.
@@ -59,6 +64,7 @@ class Pack:
     indicators: IndicatorFile
     routing: Routing
     checklists: Checklist
+    campaign: CampaignFile
     digest: str
 
     def __repr__(self) -> str:
@@ -130,7 +136,7 @@ def _read(stem: str, raw: bytes | None, mistakes: list[str]) -> Any:
         mistakes.append(f"{stem}.yaml is missing")
         return None
     try:
-        content = yaml.safe_load(raw.decode("utf-8"))
+        content = yaml.load(raw.decode("utf-8"), Loader=_LOADER)  # noqa: S506  (both are safe loaders)
         return _FILES[stem].model_validate(content)
     except UnicodeDecodeError:
         mistakes.append(f"{stem}.yaml is not UTF-8")
@@ -141,7 +147,9 @@ def _read(stem: str, raw: bytes | None, mistakes: list[str]) -> Any:
     return None
 
 
-def _cross_check(taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile, routing: Routing, checklists: Checklist) -> Iterator[str]:
+def _cross_check(
+    taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile, routing: Routing, checklists: Checklist, campaign: CampaignFile
+) -> Iterator[str]:
     categories = {c.code for c in taxonomy.categories}
     tactics = {t.code for t in taxonomy.tactics}
     stages = {s.code for s in taxonomy.stages}
@@ -169,6 +177,7 @@ def _cross_check(taxonomy: Taxonomy, lexicon: Lexicon, indicators: IndicatorFile
         yield from _known("routing.yaml: joint: tactic", joint.tactics, tactics)
     yield from _known("routing.yaml: default_owner", [routing.default_owner], departments)
     yield from _known("checklists.yaml: tactic", [*checklists.tactics, *checklists.method], tactics)
+    yield from _campaign(campaign, taxonomy, indicators, departments)
 
 
 def _known(place: str, used: Iterable[str], known: Iterable[str]) -> Iterator[str]:
@@ -259,3 +268,44 @@ def _indicators(file: IndicatorFile) -> Iterator[str]:
     bounds = [file.grades[g] for g in ("A", "B", "C", "D") if g in file.grades]
     if len(bounds) != 4 or bounds != sorted(set(bounds)) or bounds[0] != 0:
         yield "indicators.yaml: grades: A, B, C and D are needed, A from 0, rising"
+
+
+def _campaign(file: CampaignFile, taxonomy: Taxonomy, indicators: IndicatorFile, departments: set[str]) -> Iterator[str]:
+    tactics, sectors = {t.code for t in taxonomy.tactics}, {s.code for s in taxonomy.sectors}
+    yield from _unique("campaign.yaml: loophole", [x.code for x in file.loopholes])
+    for x in file.loopholes:
+        place = f"campaign.yaml: loophole {x.code}"
+        yield from _known(f"{place}: indicator", x.indicators, {i.id for i in indicators.indicators})
+        yield from _known(f"{place}: feature", x.features, {f.name for f in indicators.features})
+        yield from _known(f"{place}: tactic", x.tactics, tactics)
+        yield from _known(f"{place}: sector", x.sectors, sectors)
+        yield from _known(f"{place}: addressee", [x.addressee], departments)
+        if not (x.indicators or x.features or x.tactics):
+            yield f"{place}: name the indicators, features or tactics that show it"
+    yield from _known("campaign.yaml: measures: sector", file.measures, sectors)
+    for sector, measures in file.measures.items():
+        yield from _known(f"campaign.yaml: measures: {sector}: owner", [m.owner for m in measures], departments)
+    yield from (f"campaign.yaml: measures: sector '{s.code}' has none" for s in taxonomy.sectors if s.watch and s.code not in file.measures)
+    yield from _known("campaign.yaml: tips: tactic", file.tips, tactics)
+    yield from (f"campaign.yaml: tips: tactic '{t.code}' has none" for t in taxonomy.tactics if t.code not in file.tips)
+    if twice := set(file.conclusions.confirmed) & set(file.conclusions.refuted):
+        yield f"campaign.yaml: conclusions: {', '.join(sorted(twice))} cannot be both confirmed and refuted"
+    yield from _cases(file, sectors)
+
+
+def _cases(file: CampaignFile, sectors: set[str]) -> Iterator[str]:
+    words = file.cases
+    yield from _known("campaign.yaml: cases: subjects: sector", words.subjects, sectors)
+    yield from (f"campaign.yaml: cases: subjects: sector '{s}' has none" for s in sorted(sectors - set(words.subjects)))
+    for pattern in [*words.blockers, *(w.pattern for w in (*words.kinds, *words.measures))]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"campaign.yaml: cases: '{pattern}' is no regular expression: {error}"
+    for sentence in [s for group in words.sentences for s in group]:
+        try:
+            used = {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+        except ValueError as error:
+            yield f"campaign.yaml: cases: '{sentence}': {error}"
+            continue
+        yield from _known("campaign.yaml: cases: blank", used, _BLANKS)

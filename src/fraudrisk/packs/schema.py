@@ -32,11 +32,11 @@ __all__ = [
 ]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _File(_Strict):
+class File(Strict):
     """Head of every file: what it is based on, and since when it holds."""
 
     version: str
@@ -47,7 +47,7 @@ class _File(_Strict):
 # ---- taxonomy.yaml ---------------------------------------------------------------------------------------------------
 
 
-class Category(_Strict):
+class Category(Strict):
     """A category of complaint. ``fraud`` says whether it counts as a lead."""
 
     code: str
@@ -57,7 +57,7 @@ class Category(_Strict):
     description: str
 
 
-class Tactic(_Strict):
+class Tactic(Strict):
     """A tactic (手法), with its plain sign and the categories it mostly serves."""
 
     code: str
@@ -67,7 +67,7 @@ class Tactic(_Strict):
     categories: list[str]
 
 
-class Stage(_Strict):
+class Stage(Strict):
     """How far along a scheme is. ``urgency`` 0–1 orders leads; ``collecting`` marks money still moving."""
 
     code: str
@@ -75,7 +75,7 @@ class Stage(_Strict):
     collecting: bool
 
 
-class Sector(_Strict):
+class Sector(Strict):
     """A sector of the coverage table: a business belongs to the first whose industry prefix or name word matches."""
 
     code: str
@@ -85,7 +85,7 @@ class Sector(_Strict):
     watch: bool = Field(default=True, description="On the watch-list: exposed to this field of fraud.")
 
 
-class Taxonomy(_File):
+class Taxonomy(File):
     """``taxonomy.yaml``."""
 
     name: str
@@ -103,7 +103,7 @@ class Taxonomy(_File):
 # ---- lexicon.yaml ----------------------------------------------------------------------------------------------------
 
 
-class Lexicon(_File):
+class Lexicon(File):
     """``lexicon.yaml``: regular expressions (Python ``re``) over masked, folded text. Quoted evidence is their match.
 
     An ellipsis (\u2026) in a pattern stands for up to twelve characters within the sentence.
@@ -129,7 +129,7 @@ class Lexicon(_File):
 # ---- indicators.yaml -------------------------------------------------------------------------------------------------
 
 
-class Feature(_Strict):
+class Feature(Strict):
     """One number about a business as of a date. Rendered to SQL by :mod:`fraudrisk.features`.
 
     ``count``, ``distinct``, ``sum``, ``max``, ``min`` aggregate the rows of `table` that satisfy `where` within `window` days
@@ -169,7 +169,7 @@ class Feature(_Strict):
     unit: str = ""
 
 
-class Points(_Strict):
+class Points(Strict):
     """How a feature's value becomes points. A missing value always adds nothing.
 
     ``steps``: points of the highest threshold not above the value. ``linear``: ``per`` × value, at most ``max``.
@@ -182,7 +182,7 @@ class Points(_Strict):
     max: float = 0.0
 
 
-class Indicator(_Strict):
+class Indicator(Strict):
     """One reason for points, or against them."""
 
     id: str
@@ -198,7 +198,7 @@ class Indicator(_Strict):
     never_alone: bool = False
 
 
-class Condition(_Strict):
+class Condition(Strict):
     """A feature within bounds; missing satisfies neither."""
 
     feature: str
@@ -206,7 +206,7 @@ class Condition(_Strict):
     max: float | None = None
 
 
-class GradeRule(_Strict):
+class GradeRule(Strict):
     """A rule override: the grade is at least or at most this where all conditions hold."""
 
     name: str
@@ -215,7 +215,7 @@ class GradeRule(_Strict):
     all: list[Condition]
 
 
-class LicenceNeed(_Strict):
+class LicenceNeed(Strict):
     """A conduct that needs a licence: which words show the conduct, which licence names satisfy it."""
 
     key: str
@@ -224,7 +224,7 @@ class LicenceNeed(_Strict):
     licence: str = Field(description="Regular expression over licence name and item (RE2).")
 
 
-class OutcomeRule(_Strict):
+class OutcomeRule(Strict):
     """What a backtest or a model takes for a find: rows of a table, by SQL expressions over its columns.
 
     Where `observed` is empty everybody is observed: no such row means no such outcome. Else only those are with a row that
@@ -238,7 +238,7 @@ class OutcomeRule(_Strict):
     observed: str = ""
 
 
-class Harm(_Strict):
+class Harm(Strict):
     """How bad a true lead would be: what the list multiplies its chance with. A lead nobody complained about counts 1.
 
     Harm spans five orders of magnitude (DOMAIN 1.5), so it grows with the logarithm of persons and of money.
@@ -251,7 +251,7 @@ class Harm(_Strict):
     unknown_urgency: Annotated[float, Field(ge=0, le=1)] = Field(default=0.5, description="Urgency where nobody named a stage.")
 
 
-class IndicatorFile(_File):
+class IndicatorFile(File):
     """``indicators.yaml``."""
 
     indices: list[str]
@@ -275,7 +275,7 @@ class IndicatorFile(_File):
 # ---- routing.yaml, checklists.yaml -----------------------------------------------------------------------------------
 
 
-class Conduct(_Strict):
+class Conduct(Strict):
     """A routing rule: first match wins. Empty lists match anything."""
 
     owner: str
@@ -288,7 +288,7 @@ class Conduct(_Strict):
     business: str = Field(default="", description="Regular expression over name, kind, scope and licences of the business.")
 
 
-class Joint(_Strict):
+class Joint(Strict):
     """Who else must come, beside the rule's own: all that is given must hold."""
 
     department: str
@@ -298,7 +298,7 @@ class Joint(_Strict):
     min_urgency: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class Routing(_File):
+class Routing(File):
     """``routing.yaml``."""
 
     departments: list[str]
@@ -307,7 +307,7 @@ class Routing(_File):
     joint: list[Joint] = []
 
 
-class CheckItem(_Strict):
+class CheckItem(Strict):
     """One thing to look at on site."""
 
     look_at: str
@@ -315,7 +315,7 @@ class CheckItem(_Strict):
     clause: str
 
 
-class Checklist(_File):
+class Checklist(File):
     """``checklists.yaml``: what to check on site, per tactic."""
 
     method: dict[str, Literal["现场", "书面", "网上"]] = Field(description="How a clue with this tactic first is checked; default 现场.")

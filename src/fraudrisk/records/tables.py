@@ -359,6 +359,28 @@ AD_MONITOR = Table(
     known_from=("first_seen",),
 )
 
+OPINION = Table(
+    "opinion",
+    "舆情监测",
+    (
+        ENTITY,
+        USCC,
+        _c("post_no", "舆情编号", "id", "post_id", "opinion_id", "帖子编号", "信息编号"),
+        _c("post_time", "发布时间", "datetime", "发帖时间", "发文时间", "published_at"),
+        _c("collected_at", "采集时间", "datetime", "监测时间", "抓取时间", "发现时间"),
+        _c("platform", "平台", "text", "来源平台", "媒体", "来源", "站点"),
+        _c("title", "标题", "text", "帖子标题", "主题", free=True),
+        _c("text", "正文", "text", "内容", "帖子内容", "摘要", "content", free=True),
+        _c("url", "网址", "text", "链接", "原文链接"),
+        _c("reads", "阅读量", "int", "阅读数", "浏览量", "点击量"),
+        _c("reposts", "转发量", "int", "转发数"),
+        _c("entity_guess", "涉及主体", "text", "涉及企业", "疑似主体", "涉事主体", "企业名称"),
+    ),
+    record_id="post_no",
+    keys=("uscc", "entity_id", "entity_guess", "text", "title"),
+    known_from=("collected_at", "post_time"),
+)
+
 REGISTRATION_CHANGE = Table(
     "registration_change",
     "变更登记",
@@ -411,6 +433,7 @@ TABLES: dict[str, Table] = {
         INSPECTION,
         COMPLAINT,
         AD_MONITOR,
+        OPINION,
         REGISTRATION_CHANGE,
         OUTCOME,
     )

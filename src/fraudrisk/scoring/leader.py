@@ -92,7 +92,9 @@ class Leader:
             return cls(pack, kind, card, None, odds, digest_bytes(mark.read_bytes(), digest_file(points)))
         if kind == "risk_scorer":
             model = RiskScorer.load(folder / "risk")
-            return cls(pack, kind, Scorecard(pack), model, odds, digest_bytes(mark.read_bytes(), digest_file(folder / "risk" / "model.json")))
+            return cls(
+                pack, kind, Scorecard(pack), model, odds, digest_bytes(mark.read_bytes(), digest_file(folder / "risk" / "model.json"))
+            )
         return cls(pack, "scorecard", Scorecard(pack), None, odds, digest_bytes(mark.read_bytes()))
 
     @property
@@ -119,7 +121,7 @@ class Leader:
         chance = self.model.score_arrays(features, n)["probability"]
         score = _score_of(self.pack, chance)
         grades = self.pack.indicators.grades
-        place = np.searchsorted([grades[g] for g in "ABCD"], score, side="right") - 1  # type: ignore[index]
+        place = np.searchsorted(np.array([grades[g] for g in "ABCD"]), score, side="right") - 1  # type: ignore
         return {**out, "score": score, "grade": np.array(list("ABCD"), object)[place], "probability": chance}
 
     def explain(self, features: pd.DataFrame) -> Explained:

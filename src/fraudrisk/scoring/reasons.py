@@ -43,7 +43,7 @@ def explain(pack: Pack, features: pd.DataFrame, card: Scorecard | None = None) -
     import pandas as pd
 
     indexed = features.set_index("business_id")
-    contributions = (card or Scorecard(pack)).contributions(indexed[[c for c in indexed if indexed[c].dtype.kind in 'fiub']])
+    contributions = (card or Scorecard(pack)).contributions(indexed[[c for c in indexed if indexed[c].dtype.kind in "fiub"]])
     rows = []
     for indicator in pack.indicators.indicators:
         points = contributions[indicator.id]

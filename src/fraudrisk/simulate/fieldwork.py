@@ -29,8 +29,8 @@ class Fieldwork:
     >>> from fraudrisk.simulate import CitySpec, simulate_city
     >>> work = Fieldwork(simulate_city(CitySpec(businesses=600)))
     >>> business = work.truth.index[work.truth["latent_state"] == "clean"][0]
-    >>> work.conclude(business, work.city.spec.end)
-    '不属实'
+    >>> work.fraud(business, work.city.spec.end), work.conclude(business, work.city.spec.end) in ("属实",)
+    (False, False)
     """
 
     def __init__(self, city: City) -> None:
@@ -45,7 +45,7 @@ class Fieldwork:
 
     def fraud(self, business: str, day: dt.date) -> bool:
         """Whether it runs a scheme that day."""
-        return bool(self.truth.at[business, "latent_state"] == "fraud") and bool(self.stage(business, day))
+        return bool(self.truth.loc[business, "latent_state"] == "fraud") and bool(self.stage(business, day))
 
     def active(self, day: dt.date) -> pd.DataFrame:
         """Every business that runs a scheme that day, the most victims first."""
@@ -57,6 +57,6 @@ class Fieldwork:
         draw = int(hashlib.sha256(f"{self.city.spec.seed}:{business}:{day}".encode()).hexdigest()[:12], 16) / 2**48
         if self.fraud(business, day):
             return "属实" if draw < _CONFIRMED[self.stage(business, day)] else "无法核实"
-        if draw < _PARTLY.get(str(self.truth.at[business, "latent_state"]), 0.0):
+        if draw < _PARTLY.get(str(self.truth.loc[business, "latent_state"]), 0.0):
             return "部分属实"
         return "无法核实" if draw > 1 - _UNVERIFIED else "不属实"

@@ -18,7 +18,7 @@ from fraudrisk.files import atomic_path, atomic_text, write_parquet
 from fraudrisk.records import get_table
 from fraudrisk.simulate.dirt import as_text, dirty, older_rows, planted_rejects
 from fraudrisk.simulate.workbook import write_workbook
-from fraudrisk.simulate.world import SIMULATOR_VERSION, City, load_world
+from fraudrisk.simulate.world import SIMULATOR_VERSION, City, district_codes, load_world
 
 __all__ = ["CATALOGUE", "write_city"]
 
@@ -122,9 +122,10 @@ class _Writer:
     def _business(self, frame: pd.DataFrame) -> list[str]:
         """One file per district, each office with its own encoding and habits."""
         written = []
-        district = frame["division_code"].astype(str).str[6].to_numpy()
-        for number, place in enumerate(load_world().districts):
-            rows = frame[district == str(number + 1)]
+        district = frame["division_code"].astype(str).str[:6].to_numpy()
+        codes = district_codes(self.city.spec, np.arange(len(load_world().districts))).to_pylist()
+        for number, (place, code) in enumerate(zip(load_world().districts, codes, strict=True)):
+            rows = frame[district == code]
             if not len(rows):
                 continue
             text = self._district(rows, number)

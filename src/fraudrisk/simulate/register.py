@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from fraudrisk.simulate.arrays import NO_DAY, Bools, Ints, dates, frame, id_numbers, join, padded, phones, pick, take, usccs, where
 from fraudrisk.simulate.latent import FRAUD, Population
-from fraudrisk.simulate.world import CitySpec, World, stream
+from fraudrisk.simulate.world import CitySpec, World, district_codes, stream
 
 __all__ = ["Register", "register"]
 
@@ -65,7 +65,7 @@ def register(spec: CitySpec, world: World, people: Population) -> Register:
         "phone": phone,
         "address": address,
         "op_address": _op_addresses(world, people, address, rng),
-        "division_code": join(spec.division, padded(people.district * 100 + 101 + rng.integers(0, 12, n), 3)),
+        "division_code": join(district_codes(spec, people.district), padded(1 + rng.integers(0, 12, n), 3)),
         "reg_org": take([f"{world.city}市{d.name}市场监督管理局" for d in world.districts], people.district),
         "industry_code": _industry(world, people, rng),
         "scope": _scopes(world, people, rng),

@@ -14,7 +14,7 @@ from fraudrisk.simulate.latent import CATEGORIES, FRAUD, MISLEADING, STAGES, Pop
 from fraudrisk.simulate.register import Register
 from fraudrisk.simulate.texts import Family, Mention, TextMaker, load_families
 from fraudrisk.simulate.ticketcolumns import handling_columns
-from fraudrisk.simulate.world import CitySpec, World, stream
+from fraudrisk.simulate.world import CitySpec, World, district_codes, stream
 
 __all__ = ["Tickets", "complaints", "draw_tickets"]
 
@@ -228,7 +228,7 @@ def complaints(spec: CitySpec, world: World, people: Population, book: Register,
         **_person(spec, world, tickets, rng),
         **_respondent(world, people, book, about, known, names, rng),
         **handling_columns(spec, world, people, tickets.business, tickets.families, tickets.family, tickets.day, yuan, rng),
-        "division_code": where(rng.random(n) < 0.85, join(spec.division, padded(tickets.district * 100 + 100, 3)), None),
+        "division_code": where(rng.random(n) < 0.85, join(district_codes(spec, tickets.district), "000"), None),
         "place_text": where(
             rng.random(n) < 0.5,
             join(

@@ -15,12 +15,13 @@ import yaml
 
 from fraudrisk.errors import InputError
 
-__all__ = ["SIMULATOR_VERSION", "City", "CitySpec", "District", "Sector", "World", "load_world", "load_yaml", "stream"]
+__all__ = ["SIMULATOR_VERSION", "City", "CitySpec", "District", "Sector", "World", "district_codes", "load_world", "load_yaml", "stream"]
 
-SIMULATOR_VERSION = "1"
+SIMULATOR_VERSION = "2"
 """Named beside every number that comes from a simulated city."""
 
 _EPOCH = dt.date(1970, 1, 1)
+_FIRST_DISTRICT = 91
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,20 @@ class World:
     def sector_values(self, attribute: str) -> np.ndarray[Any, np.dtype[Any]]:
         """One attribute of all sectors, in their order."""
         return np.array([getattr(s, attribute) for s in self.sectors])
+
+
+def district_codes(spec: CitySpec, district: Any) -> Any:
+    """Six-digit code of each district: the division's prefecture, and numbers no district has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> district_codes(CitySpec(), np.array([0, 7])).to_pylist()
+    ['330291', '330298']
+    """
+    from fraudrisk.simulate.arrays import join, padded
+
+    return join(spec.division[:4], padded(district + _FIRST_DISTRICT, 2))
 
 
 def load_yaml(name: str) -> dict[str, Any]:

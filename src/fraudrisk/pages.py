@@ -1,0 +1,28 @@
+"""Pages from templates: every value is escaped, an unknown name is an error."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["templates"]
+
+
+@lru_cache(maxsize=8)
+def templates(package: str) -> Environment:
+    """The templates in the folder ``templates`` of a package.
+
+    Examples
+    --------
+    >>> "card.html.j2" in templates("fraudrisk.clues").list_templates()
+    True
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(package, "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
