@@ -16,9 +16,11 @@ from fraudrisk.privacy import mask_text
 from fraudrisk.service.audit import QueueFullError
 from fraudrisk.service.auth import OPEN_PATHS, Principal
 from fraudrisk.service.problems import ProblemError, problem
+from fraudrisk.service.sessions import LOGIN, is_open, is_page
 from fraudrisk.service.tables import now_text
 
 if TYPE_CHECKING:
+    from fraudrisk.service.sessions import Session
     from fraudrisk.service.state import Service
 
 __all__ = ["Gate", "Visit"]
@@ -47,11 +49,12 @@ _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request")
+    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
 
     def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
         self._service, self.purpose, self.headers = service, purpose, headers
         self.principal: Principal | None = None
+        self.session: Session | None = None
         self.action, self.object, self.input, self.output = "", "", "", ""
         self.asked = False
         self.request = f"{_PROCESS}{next(_NUMBERS):08x}"
@@ -98,7 +101,7 @@ class Gate:
         begin, service = time.perf_counter(), self._service
         headers = dict(scope["headers"])
         visit = scope["visit"] = Visit(service, self._purpose(headers.get(b"x-purpose", b"")), headers)
-        answer = _Answer(self, visit, send, begin, open_path=scope["path"] in OPEN_PATHS)
+        answer = _Answer(self, visit, send, begin, open_path=scope["path"] in OPEN_PATHS or is_open(scope["path"]))
         try:
             receive = await self._admit(scope, headers, visit, receive)
             await self._app(scope, receive, answer)
@@ -127,14 +130,20 @@ class Gate:
             asked += b"\n" + body
             receive = _replay(body)
         visit.input = service.hashed(asked)
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in OPEN_PATHS or is_open(scope["path"]):
             return receive
         if not service.audit.room():
             raise QueueFullError
-        visit.principal, why = await service.auth.recognise(headers.get(b"authorization", b""))
+        if page := is_page(scope["path"]):
+            visit.session = await service.sessions.recognise(headers.get(b"cookie", b""))
+            visit.principal, why = visit.session.principal if visit.session else None, "log in first"
+        else:
+            visit.principal, why = await service.auth.recognise(headers.get(b"authorization", b""))
         if visit.principal is None:
             if wait := service.strangers.take(""):
                 raise _too_many(wait)
+            if page and scope["path"] == LOGIN:
+                return receive
             raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
         if wait := service.buckets.take(visit.principal.who):
             raise _too_many(wait)
@@ -211,7 +220,9 @@ class _Answer:
         """Answer with a problem; where even its audit line has no room, say so and nothing else."""
         self._message = None
         notice = self._gate._service.notice
-        response = problem(error.status, error.detail, notice=notice, mend=error.mend, headers=error.headers)
+        shown = self._gate._service.refusal
+        response = shown(scope, error) if shown else None
+        response = response or problem(error.status, error.detail, notice=notice, mend=error.mend, headers=error.headers)
         try:
             await response(scope, receive, self)
         except QueueFullError:

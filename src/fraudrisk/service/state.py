@@ -26,6 +26,7 @@ from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.schemas import Move
+from fraudrisk.service.sessions import Sessions
 from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
 from fraudrisk.service.tables import open_store, store_url
 from fraudrisk.taking_back import ledger_of
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from starlette.responses import Response
+
+    from fraudrisk.service.gate import Scope
     from fraudrisk.workspace import Workspace
 
 __all__ = ["Service"]
@@ -62,6 +66,8 @@ class Service:
         self.buckets = Buckets(self.settings.rate_per_second, self.settings.rate_burst)
         self.strangers = Buckets(self.settings.anonymous_per_second, 20 * self.settings.anonymous_per_second)
         self.release: Release | None = None
+        self.refusal: Callable[[Scope, ProblemError], Response | None] | None = None
+        """How a refusal is shown to people on pages; None, or an answer of None: as a problem."""
         self.ready = False
         self._task: asyncio.Task[None] | None = None
 
@@ -70,6 +76,7 @@ class Service:
         self._engine = await anyio.to_thread.run_sync(open_store, self.workspace)
         self.reader = open_reader(store_url(self.workspace))
         self.auth = Authenticator(self.settings, self.reader)
+        self.sessions = Sessions(self.workspace._key(), self.settings, self.reader, self._engine)
         chain = Chain(audit_folder(self.workspace), segment_bytes=self.settings.audit_segment_bytes)
         self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, head), queue=self.settings.audit_queue)
         self.ledger = await anyio.to_thread.run_sync(ledger_of, self.workspace)
