@@ -303,9 +303,14 @@ def _local(request: Request) -> str:
 
 
 def _same_site(request: Request) -> bool:
-    """Browsers say where a form stands; another site's is refused, whatever else it holds."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    return site in (None, "same-origin", "none") and (origin is None or origin.partition("://")[2] == request.headers.get("host", ""))
+    """Browsers say where a form stands; another site's is refused, whatever else it holds.
+
+    Older ones say ``null``, because pages send no referrer; there the form's token and the cookie's ``SameSite`` must do.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "null")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin == "null" or origin.partition("://")[2] == request.headers.get("host", "")
 
 
 def _ours(request: Request, sent: dict[str, str]) -> bool:

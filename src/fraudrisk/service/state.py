@@ -175,14 +175,15 @@ class Service:
 
     def _moves(self, clue_id: str) -> list[Move]:
         m = ledger_move.c
+        query = select(m.at, m.day, m.kind, m.before, m.after, m.details).where(m.clue_id == clue_id).order_by(m.number)
         with self.ledger.engine.connect() as connection:
-            query = select(m.at, m.kind, m.before, m.after, m.details).where(m.clue_id == clue_id).order_by(m.number)
             return [
                 Move(
-                    at=r["at"].isoformat(), kind=r["kind"], before=r["before"], after=r["after"], conclusion=r["details"].get("conclusion")
+                    at=r["at"].isoformat(), day=(r["day"] or r["at"].date()).isoformat(), kind=r["kind"], before=r["before"], after=r["after"],
+                    conclusion=r["details"].get("conclusion"),
                 )
                 for r in connection.execute(query).mappings()
-            ]
+            ]  # fmt: skip
 
 
 def _open_names(folder: Path, rows: list[Any]) -> NameIndex:
