@@ -63,7 +63,7 @@ def casework(workspace: Workspace, as_of: dt.date) -> Casework:
     ledger = ledger_of(workspace)
     try:
         clues = ledger.clues()
-        clues = clues[[d <= as_of for d in clues["since"]]]
+        clues = clues.loc[[d <= as_of for d in clues["since"]]]  # by label: of an empty ledger [] would mean no columns
         note, pending = "", pd.DataFrame(columns=list(OVERDUE))
         try:
             rows = ledger.pending(as_of)

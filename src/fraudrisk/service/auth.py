@@ -100,7 +100,7 @@ class GuardedRoute(APIRoute):
                     403, "your role does not allow this", mend="ask for a key or a role that does: " + ", ".join(sorted(allowed))
                 )
             if operation in CHANGES:
-                await visit.ask()
+                await visit.ask(str(next(iter(request.path_params.values()), "")))
             return await inner(request)
 
         async def direct(request: Request) -> Response:

@@ -63,9 +63,11 @@ class Visit:
         """What it is about: a known code or number as it is, anything else as a keyed hash."""
         self.object = thing if known and _PLAIN.fullmatch(thing) else "h:" + self._service.hashed(thing.encode("utf-8", "replace"))
 
-    async def ask(self) -> None:
+    async def ask(self, clue: str) -> None:
         """Before a change: a line on the disk that says what is asked."""
         self.asked = True
+        release = self._service.release
+        self.about(clue, known=release is not None and release.clue(clue) is not None)
         await self._service.audit.record(self.line("asked", 0))
 
     def line(self, phase: str, status: int) -> dict[str, Any]:
