@@ -80,13 +80,21 @@ def fill_in(sent: Mapping[str, str]) -> Filled:
         filled.outcome = Outcome.model_validate(said)
     except ValidationError as error:
         faults = {str(e["loc"][0]): _WRONG[str(e["loc"][0])] for e in error.errors() if e["loc"] and e["loc"][0] in _WRONG}
-    if filled.outcome and filled.outcome.on and filled.outcome.on > dt.datetime.now().astimezone().date():
+    if _later(filled.values["on"]):
         faults["on"] = _WRONG["on"]
     faults |= _conclusion(filled.values) if said.get("to") == REPORTED else {}
     filled.errors = {name: faults[name] for name in FIELDS if name in faults}
     if filled.errors:
         filled.outcome = None
     return filled
+
+
+def _later(day: str) -> bool:
+    """Whether a day lies in the future; what is no day is not for this to say."""
+    try:
+        return dt.date.fromisoformat(day) > dt.datetime.now().astimezone().date()
+    except ValueError:
+        return False
 
 
 def _conclusion(values: Mapping[str, str]) -> dict[str, str]:
