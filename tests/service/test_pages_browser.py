@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from fraudrisk.service.keys import add_key
+from fraudrisk.service.keys import add_key, revoke_key
 from fraudrisk.taking_back import ledger_of
 from fraudrisk.workspace import Workspace
 from tests.service.test_server import RUN, free_port
@@ -43,7 +43,11 @@ class Office:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        environment = os.environ | {"FRAUDRISK_RATE_PER_SECOND": "1000000", "FRAUDRISK_RATE_BURST": "1000000", "FRAUDRISK_RELEASE_POLL_SECONDS": "0.1"}
+        environment = os.environ | {
+            "FRAUDRISK_RATE_PER_SECOND": "1000000",
+            "FRAUDRISK_RATE_BURST": "1000000",
+            "FRAUDRISK_RELEASE_POLL_SECONDS": "0.1",
+        }
         environment.pop("FRAUDRISK_WORKSPACE", None)
         command = [sys.executable, "-c", RUN, str(self.workspace.path), str(self.port), "1"]
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -137,7 +141,8 @@ def sound(page: Page) -> None:
     """axe has nothing to say, nothing scrolls sideways, whatever is touched is large enough."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page)
+    stricter = {name: {"enabled": True} for name in ("color-contrast-enhanced", "target-size")}  # 7:1, and 24 pixels
+    found = Axe().run(page, options={"rules": stricter})
     assert found.violations_count == 0, found.generate_report()
     assert no_sideways(page), page.url
     small = page.evaluate(
@@ -271,6 +276,23 @@ def test_the_next_person_finds_nothing_of_the_one_before(page: Page, desk: Offic
     with cut(page.context):
         page.goto(f"/b/{code}")
         assert page.locator(".card").count() == 0
+
+
+def test_a_session_that_was_ended_takes_what_was_kept_along(page: Page, desk: Office) -> None:
+    info, key = add_key(desk.workspace, label="lent", role="inspector", divisions=["3302"])
+    time.sleep(0.3)
+    _, code = clue_in(desk, 8)
+    login(page, key, f"/b/{code}")
+    page.goto(f"/b/{code}")
+    assert f"/b/{code}" in kept(page)
+    page.goto("/login")  # somebody who is in is led on, and loses nothing
+    page.goto("/offline")
+    assert f"/b/{code}" in kept(page)
+    revoke_key(desk.workspace, info.key_id)
+    time.sleep(0.3)
+    page.goto("/clues")
+    page.get_by_text("登录已失效").wait_for()
+    assert kept(page) == []
 
 
 def test_what_is_kept_is_bounded_and_expires(page: Page, desk: Office) -> None:

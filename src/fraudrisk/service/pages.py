@@ -36,7 +36,8 @@ __all__ = ["open_router", "refusal", "router"]
 
 _ROWS = 20
 _SHORTEST, _LONGEST = 2, 64
-_KEEP = "x-fraudrisk-keep"
+_KEEP, _FORGET = "x-fraudrisk-keep", "x-fraudrisk-forget"
+"""What the service worker is told: for whom, how long, how many, as of when; and to forget."""
 
 
 class PageRoute(GuardedRoute):
@@ -69,22 +70,21 @@ def refusal(scope: Scope, error: ProblemError) -> Response | None:
         return None
     if error.status != 401:
         return _failure(scope, error.status, error.headers)
-    said = {"ended": "1"} if scope["app"].state.service.sessions.raw(scope["visit"].headers.get(b"cookie", b"")) else {}
-    if scope["method"] == "GET":
-        said["next"] = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
-    return RedirectResponse(LOGIN + ("?" + urlencode(said) if said else ""), 303, {"cache-control": "no-store"})
+    wanted = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+    back = "?" + urlencode({"next": wanted}) if scope["method"] == "GET" else ""
+    return RedirectResponse(LOGIN + back, 303, {"cache-control": "no-store"})
 
 
 # -- coming and going -----------------------------------------------------------------------------------------------------------
 
 
 @open_router.get(LOGIN)
-async def login_page(request: Request, ended: bool = False) -> Response:
+async def login_page(request: Request) -> Response:
     """Ask for a key or a token."""
     if request.scope["visit"].session:
         return RedirectResponse(_local(request), 303)
     request.scope["visit"].action = "login_page"
-    return _login(request, ended=ended)
+    return _login(request)
 
 
 @open_router.post(LOGIN)
@@ -257,12 +257,15 @@ def _page(request: Request, template: str, status: int = 200, **values: Any) -> 
     )  # fmt: skip
 
 
-def _login(request: Request, *, ended: bool = False, wrong: bool = False) -> Response:
+def _login(request: Request, *, wrong: bool = False) -> Response:
+    """The login; where a session is over, the phone is told to forget what it kept under it."""
     service = _service(request)
+    ended = bool(service.sessions.raw(request.scope["visit"].headers.get(b"cookie", b"")))
+    headers = {_FORGET: "1", "set-cookie": service.sessions.gone()} if ended else {}
     settings = service.settings
     left = request.query_params.get("left") == "1"
     return page(
-        "login.html.j2", status=401 if wrong else 200, notice=service.notice, session=None, who="", as_of="", oidc=bool(settings.oidc_jwks),
+        "login.html.j2", status=401 if wrong else 200, headers=headers, notice=service.notice, session=None, who="", as_of="", oidc=bool(settings.oidc_jwks),
         hours=f"{settings.session_hours:g}", next=_local(request), ended=ended, wrong=wrong, left=left,
     )  # fmt: skip
 

@@ -123,6 +123,10 @@ class Sessions:
     async def end(self, session: Session) -> str:
         """End a session for all processes (each sees it within ``release_poll_seconds``); the ``Set-Cookie`` that removes it."""
         await anyio.to_thread.run_sync(self._ended, session)
+        return self.gone()
+
+    def gone(self) -> str:
+        """The ``Set-Cookie`` that removes the cookie."""
         return self._set("", 0)
 
     async def _still(self, principal: Principal) -> Principal | None:

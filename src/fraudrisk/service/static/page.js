@@ -54,7 +54,6 @@ if (form) {
       setTimeout(() => delete form.dataset.going, 10000);
     }
   });
-  addEventListener("pageshow", () => delete form.dataset.going);
 }
 
 function save(from, name) {
@@ -75,6 +74,9 @@ function restore(into, name) {
   }
   tell("draft", "已恢复本机保留的、还没有提交的内容，请核对后提交。");
 }
+
+// A page the browser kept in its memory is asked for anew: its session may be over.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 // -- leaving: nothing stays on the phone ------------------------------------------------------------------------------------------
 

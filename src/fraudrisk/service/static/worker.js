@@ -23,10 +23,11 @@ addEventListener("fetch", (event) => {
 
 async function navigate(request, url) {
   await sweep();
-  const leaving = url.pathname === "/logout" || (url.pathname === "/login" && (url.searchParams.has("ended") || url.searchParams.has("left")));
+  const leaving = url.pathname === "/logout" && request.method === "POST";
   if (leaving) await forget("");
   try {
     const answer = await (request.method === "GET" ? inTime(request, url) : fetch(request));
+    if (answer.headers.has("x-fraudrisk-forget")) await forget("");
     if (request.method === "GET" && answer.ok) await keep(url, answer.clone());
     return answer;
   } catch {
