@@ -85,7 +85,9 @@ def main() -> None:
     whole = filled(names, draw)
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        index: NameIndex = build_index(Path(folder) / "index", [str(i) for i in range(len(whole))], [[n] for n in whole], ["330299"] * len(whole))
+        index: NameIndex = build_index(
+            Path(folder) / "index", [str(i) for i in range(len(whole))], [[n] for n in whole], ["330299"] * len(whole)
+        )
         built = time.perf_counter() - begin
         size = sum(p.stat().st_size for p in (Path(folder) / "index").iterdir()) / 1e6
         begin = time.perf_counter()
@@ -103,9 +105,16 @@ def main() -> None:
             if first != place[name]:
                 wrong.append((name, question, whole[int(first)] if first else ""))
         seconds.sort()
-        print(f"{len(whole):,} names ({len(names):,} registered ones): built in {built:.0f} s, {size:,.0f} MB on disk, opened in {opened * 1000:.0f} ms")
-        print(f"{ASKED:,} misspelt names: first right {100 * sum(right.values()) / ASKED:.1f} % (goal 95): " + ", ".join(f"{k} {100 * right[k] / (ASKED / len(KINDS)):.1f}" for k in KINDS))
-        print(f"p50 {1000 * seconds[len(seconds) // 2]:.1f} ms, p95 {1000 * seconds[int(0.95 * len(seconds))]:.1f} ms, longest {1000 * seconds[-1]:.1f} ms (goal p95 50)")
+        print(
+            f"{len(whole):,} names ({len(names):,} registered ones): built in {built:.0f} s, {size:,.0f} MB on disk, opened in {opened * 1000:.0f} ms"
+        )
+        print(
+            f"{ASKED:,} misspelt names: first right {100 * sum(right.values()) / ASKED:.1f} % (goal 95): "
+            + ", ".join(f"{k} {100 * right[k] / (ASKED / len(KINDS)):.1f}" for k in KINDS)
+        )
+        print(
+            f"p50 {1000 * seconds[len(seconds) // 2]:.1f} ms, p95 {1000 * seconds[int(0.95 * len(seconds))]:.1f} ms, longest {1000 * seconds[-1]:.1f} ms (goal p95 50)"
+        )
         for initials in ("ksjkzx", "bjkjyxgs", "zzzzq"):
             begin = time.perf_counter()
             index.search(initials, most=20)

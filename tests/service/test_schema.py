@@ -26,7 +26,18 @@ from tests.service.conftest import Served
 from tests.service.test_server import running, send
 
 EXAMPLES = 60
-OPERATIONS = ["get_business", "search_businesses", "get_business_history", "list_clues", "get_clue", "post_outcome", "read_complaints", "score_businesses", "get_model", "list_audit"]
+OPERATIONS = [
+    "get_business",
+    "search_businesses",
+    "get_business_history",
+    "list_clues",
+    "get_clue",
+    "post_outcome",
+    "read_complaints",
+    "score_businesses",
+    "get_model",
+    "list_audit",
+]
 WANTED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
 ROLE = {"post_outcome": "inspector", "list_audit": "auditor"}
 
@@ -47,7 +58,10 @@ def live(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("live") / "office"
     shutil.copytree(published, folder)
     workspace = Workspace(folder)
-    keys = {role: add_key(workspace, label=role, role=role, divisions=["33"] if role == "inspector" else [])[1] for role in ("inspector", "analyst", "auditor")}
+    keys = {
+        role: add_key(workspace, label=role, role=role, divisions=["33"] if role == "inspector" else [])[1]
+        for role in ("inspector", "analyst", "auditor")
+    }
     with running(workspace, workers=1) as (address, _):
         clue = send(address, keys["analyst"], "GET", "/v1/clues?limit=1").json()["clues"][0]
         document = send(address, keys["auditor"], "GET", "/openapi.json").json()
@@ -58,7 +72,11 @@ def live(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_answer_is_undocumented(live: Live, operation: str) -> None:
-    found = next(o.ok() for o in schemathesis.openapi.from_dict(live.document).get_all_operations() if o.ok().definition.raw["operationId"] == operation)
+    found = next(
+        o.ok()
+        for o in schemathesis.openapi.from_dict(live.document).get_all_operations()
+        if o.ok().definition.raw["operationId"] == operation
+    )
     headers = {"Authorization": f"Bearer {live.keys[ROLE.get(operation, 'analyst')]}"}
     statuses: set[int] = set()
     checks = [c for c in CHECKS.get_all() if c.__name__ in WANTED]
@@ -89,7 +107,9 @@ def test_a_generated_client_works(served: Served, tmp_path: Path, monkeypatch: p
     assert made.returncode == 0, made.stdout + made.stderr
     assert "WARNING" not in made.stdout + made.stderr
     monkeypatch.syspath_prepend(str(tmp_path))
-    client = importlib.import_module("client").Client(base_url="http://testserver", headers={"Authorization": f"Bearer {served.keys['inspector']}"})
+    client = importlib.import_module("client").Client(
+        base_url="http://testserver", headers={"Authorization": f"Bearer {served.keys['inspector']}"}
+    )
     client.set_httpx_client(served.client)
     served.client.headers["Authorization"] = f"Bearer {served.keys['inspector']}"
     get_business = importlib.import_module("client.api.businesses.get_business")

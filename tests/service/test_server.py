@@ -42,8 +42,14 @@ def free_port() -> int:
 @contextmanager
 def running(workspace: Workspace, workers: int = 2) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = free_port()
-    environment = os.environ | {"FRAUDRISK_RATE_PER_SECOND": "1000000", "FRAUDRISK_RATE_BURST": "1000000", "FRAUDRISK_RELEASE_POLL_SECONDS": "0.1"}
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(workspace.path), str(port), str(workers)], env=environment, stderr=subprocess.DEVNULL)
+    environment = os.environ | {
+        "FRAUDRISK_RATE_PER_SECOND": "1000000",
+        "FRAUDRISK_RATE_BURST": "1000000",
+        "FRAUDRISK_RELEASE_POLL_SECONDS": "0.1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(workspace.path), str(port), str(workers)], env=environment, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
@@ -114,7 +120,14 @@ def test_a_killed_worker_loses_no_outcome_and_doubles_none(office_copy: Workspac
         def file(some: list[str]) -> None:
             for clue in some:
                 for to in ("已转办", "核查中"):
-                    answer = send(address, key, "POST", f"/v1/clues/{clue}/outcome", json={"to": to}, headers={"Idempotency-Key": f"{clue}-{STEP[to]}"})
+                    answer = send(
+                        address,
+                        key,
+                        "POST",
+                        f"/v1/clues/{clue}/outcome",
+                        json={"to": to},
+                        headers={"Idempotency-Key": f"{clue}-{STEP[to]}"},
+                    )
                     answers[f"{clue} {to}"] = answer.status_code
 
         threads = [threading.Thread(target=file, args=(clues[i::4],)) for i in range(4)]
@@ -122,10 +135,10 @@ def test_a_killed_worker_loses_no_outcome_and_doubles_none(office_copy: Workspac
             t.start()
         killed = 0
         for victim in workers_of(process):  # each of the first ones; a new one that dies at once would be taken for a broken installation
-            time.sleep(0.3)
-            if any(t.is_alive() for t in threads):
-                os.kill(victim, signal.SIGKILL)
-                killed += 1
+            while len(answers) < (killed + 1) * len(clues) // 2 and any(t.is_alive() for t in threads):
+                time.sleep(0.002)
+            os.kill(victim, signal.SIGKILL)
+            killed += 1
         for t in threads:
             t.join()
     assert killed == 2
@@ -162,7 +175,11 @@ def test_a_release_in_the_middle_of_a_load(office_copy: Workspace) -> None:
                     try:
                         body = answer.json()
                         seen.add(body["release"])
-                        if answer.headers["etag"].split("-")[0] != f'"r{body["release"]}' or body["card"]["business_id"] != codes[(n - 1) % len(codes)] or len(body["card"]) != 31:
+                        if (
+                            answer.headers["etag"].split("-")[0] != f'"r{body["release"]}'
+                            or body["card"]["business_id"] != codes[(n - 1) % len(codes)]
+                            or len(body["card"]) != 31
+                        ):
                             faults.append(answer.text)
                     except (ValueError, KeyError):
                         faults.append(f"{answer.status_code} {answer.text[:200]}")

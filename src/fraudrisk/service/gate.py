@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import logging
@@ -42,6 +43,7 @@ HEADERS = [
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PLAIN = re.compile(r"[0-9A-Za-z\-]{1,40}")
 _SLOW_SECONDS = 2.0
+_BODY_SECONDS = 20
 _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 """A request's id: drawn once by the process, then counted."""
 
@@ -125,12 +127,7 @@ class Gate:
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], visit: Visit, receive: Receive) -> Receive:
         """Recognise the caller and take the body; raises where the request goes no further."""
         service = self._service
-        body = b""
         asked = scope["method"].encode() + b" " + scope["path"].encode("utf-8", "replace") + b"?" + scope["query_string"]
-        if b"content-length" in headers or b"transfer-encoding" in headers:
-            body = await self._body(headers, receive)
-            asked += b"\n" + body
-            receive = _replay(body)
         visit.input = service.hashed(asked)
         if scope["path"] in OPEN_PATHS or is_open(scope["path"]):
             return receive
@@ -144,12 +141,19 @@ class Gate:
         if visit.principal is None:
             if wait := service.strangers.take(""):
                 raise _too_many(wait)
-            if page and scope["path"] == LOGIN:
-                return receive
-            raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
-        if wait := service.buckets.take(visit.principal.who):
+            if not (page and scope["path"] == LOGIN):
+                raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
+        elif wait := service.buckets.take(visit.principal.who):
             raise _too_many(wait)
-        return receive
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return receive
+        try:  # read only now: nobody who is unknown makes us wait for a body, but at the login
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await self._body(headers, receive)
+        except TimeoutError as error:
+            raise ProblemError(400, "the body did not arrive in time", mend="send it again") from error
+        visit.input = service.hashed(asked + b"\n" + body)
+        return _replay(body)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         limit = self._service.settings.body_limit

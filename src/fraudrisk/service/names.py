@@ -8,8 +8,10 @@ so that every process shares them.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +36,7 @@ benchmarks/service_search.py."""
 _LEGAL = re.compile(r"(?:有限责任公司|股份有限公司|有限公司|\(有限合伙\)|\(普通合伙\)|合伙企业|集团|公司|个体工商户)+$")
 _SALT = {"one": 1, "two": 2, "skip": 3, "sound": 4}
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_FILES = ("grams", "starts", "counts", "entries", "offsets", "initials_at", "owners", "code_at", "divisions")
+_FILES = ("grams", "starts", "counts", "entries", "offsets", "initials_at", "owners", "code_at", "divisions", "by_code")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class NameIndex:
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES}
         texts, letters, codes = ((folder / f"{n}.bin").read_bytes() for n in ("texts", "letters", "codes"))
         return cls(folder, arrays, texts, letters, codes, tuple(json.loads((folder / "places.json").read_text())))
+
+    @classmethod
+    def whole(cls, folder: Path) -> bool:
+        """Whether all files of an index of this format are there."""
+        return all((folder / f"{name}.npy").is_file() for name in _FILES) and (folder / "places.json").is_file()
 
     @property
     def names(self) -> int:
@@ -93,6 +100,17 @@ class NameIndex:
         if folded.isascii() and folded.isalpha() and len(folded) >= 3:
             found = self._by_initials(folded.lower(), allowed) + found
         return self._each_once(found, most)
+
+    def with_prefix(self, prefix: str, *, divisions: Sequence[str] | None = None, after: str = "", most: int = 50) -> list[str]:
+        """Codes that begin with `prefix` and come after `after`, in order; only of some divisions where these are given."""
+        places = range(len(self.arrays["code_at"]) - 1)
+        first = max(bisect_left(places, prefix, key=self._code), bisect_right(places, after, key=self._code) if after else 0)
+        last = bisect_left(places, prefix + "\x7f", key=self._code)
+        which = np.arange(first, max(first, last))
+        if divisions is not None:
+            allowed = np.array([p.startswith(tuple(divisions)) for p in self.places], bool)
+            which = which[allowed[self.arrays["by_code"][first : max(first, last)]]]
+        return [self._code(i) for i in which[:most].tolist()]
 
     def _by_name(self, folded: str, allowed: Any) -> list[tuple[int, float]]:
         grams, weights = self._known(folded)
@@ -191,13 +209,13 @@ def build_index(folder: Path, codes: Sequence[str], names: Sequence[Sequence[str
     ----------
     folder : Path
     codes : sequence of str
-        One per business.
+        One per business, sorted.
     names : sequence of sequences of str
         Names of each business, the present one first.
     divisions : sequence of str
         Division of each business.
     """
-    part = folder.with_name(f".{folder.name}.part")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")  # several processes may make it at once
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     flat = [(i, f) for i, some in enumerate(names) for f in dict.fromkeys(map(fold_name, some)) if f]
@@ -211,7 +229,7 @@ def build_index(folder: Path, codes: Sequence[str], names: Sequence[Sequence[str
     by_business = np.array([place_of[d] for d in divisions], np.uint32)
     arrays = {
         "grams": table, "starts": starts, "counts": counts, "entries": entries, "owners": owners, "offsets": _ends(map(len, raw)),
-        "initials_at": _ends(len(s) + 1 for s in spoken), "code_at": _ends(map(len, ids)), "divisions": by_business[owners] if len(owners) else by_business[:0],
+        "initials_at": _ends(len(s) + 1 for s in spoken), "code_at": _ends(map(len, ids)), "divisions": by_business[owners], "by_code": by_business,
     }  # fmt: skip
     for name, array in arrays.items():
         np.save(part / f"{name}.npy", array)

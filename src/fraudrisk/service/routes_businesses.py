@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -15,7 +16,7 @@ from fraudrisk.errors import InputError
 from fraudrisk.service.auth import GuardedRoute, Principal
 from fraudrisk.service.problems import ProblemError, answers
 from fraudrisk.service.schemas import Assessment, BusinessHit, BusinessPage, CardAnswer, HistoryAnswer, ScoreAnswer, ScoreRequest
-from fraudrisk.service.store import BY_PREFIX, FULL, Release, by_codes
+from fraudrisk.service.store import FULL, Release, by_codes
 
 if TYPE_CHECKING:
     from fraudrisk.service.state import Service
@@ -123,7 +124,7 @@ async def get_business_history(request: Request, code: Code) -> HistoryAnswer:
     )  # fmt: skip
 
 
-@router.post("/businesses:score", operation_id="score_businesses", response_model=ScoreAnswer, responses=answers(422))
+@router.post("/businesses:score", operation_id="score_businesses", response_model=ScoreAnswer, responses=answers(400, 422))
 async def score_businesses(request: Request, asked: ScoreRequest) -> ScoreAnswer:
     """Scores and reasons of features that are sent, by whatever orders the list now."""
     service: Service = request.app.state.service
@@ -190,16 +191,11 @@ def _is_code(q: str) -> bool:
 async def _by_prefix(
     service: Service, release: Release, principal: Principal, q: str, _: int, place: Mapping[str, Any], limit: int
 ) -> tuple[list[BusinessHit], bool]:
-    q = q.upper()
-    after = str(place.get("after", q[:-1] + chr(ord(q[-1]) - 1) + "~"))
-    hits: list[BusinessHit] = []
-    while len(hits) <= limit:
-        rows = await service.reader.all(BY_PREFIX, {"release": release.number, "after": after, "end": q + "~", "most": 200})
-        hits += [_hit(r, 1.0) for r in rows if r[0].startswith(q) and principal.sees(r[6])]
-        if len(rows) < 200:
-            break
-        after = rows[-1][0]
-    return hits[:limit], len(hits) > limit
+    divisions = principal.divisions if principal.role == "inspector" else None
+    after = str(place.get("after", ""))
+    find = partial(release.names.with_prefix, q.upper(), divisions=divisions, after=after, most=limit + 1)
+    found = await anyio.to_thread.run_sync(find, limiter=service.searches)
+    return await _hits(service, release, [(code, 1.0) for code in found[:limit]]), len(found) > limit
 
 
 async def _by_name(
@@ -207,12 +203,15 @@ async def _by_name(
 ) -> tuple[list[BusinessHit], bool]:
     divisions = principal.divisions if principal.role == "inspector" else None
     found = await anyio.to_thread.run_sync(lambda: release.names.search(q, divisions=divisions, most=_FOUND), limiter=service.searches)
-    page = found[depth : depth + limit]
+    return await _hits(service, release, found[depth : depth + limit]), len(found) > depth + limit
+
+
+async def _hits(service: Service, release: Release, page: Sequence[tuple[str, float]]) -> list[BusinessHit]:
     if not page:
-        return [], False
+        return []
     rows = await service.reader.all(by_codes(len(page)), {"release": release.number} | {f"c{i}": code for i, (code, _) in enumerate(page)})
     known = {r[0]: r for r in rows}
-    return [_hit(known[code], fit) for code, fit in page if code in known], len(found) > depth + limit
+    return [_hit(known[code], fit) for code, fit in page if code in known]
 
 
 def _hit(row: tuple[Any, ...], match: float) -> BusinessHit:

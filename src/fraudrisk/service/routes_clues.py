@@ -38,6 +38,8 @@ Key = Annotated[
     ),
 ]
 _ID, _BUSINESS, _NAME, _DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
+_MANY = 500
+"""Clues whose state is asked for at once where only some states are wanted."""
 _NOT_HERE = ProblemError(404, "there is no such clue", mend="check the number on the list")
 
 
@@ -67,7 +69,7 @@ async def list_clues(
         raise ProblemError(422, f"nobody pages deeper than {service.settings.depth_rows} rows", mend="filter")
     rows: list[ClueRow] = []
     while start < len(wanted) and len(rows) < limit:
-        some = wanted[start : start + limit]
+        some = wanted[start : start + (_MANY if status else limit)]
         states = await service.states([r[_ID] for r in some])
         for r in some:
             start += 1
@@ -99,7 +101,7 @@ async def get_clue(request: Request, clue_id: ClueId) -> ClueAnswer:
     )
 
 
-@router.post("/clues/{clue_id}/outcome", operation_id="post_outcome", response_model=OutcomeAnswer, responses=answers(404, 409, 422))
+@router.post("/clues/{clue_id}/outcome", operation_id="post_outcome", response_model=OutcomeAnswer, responses=answers(400, 404, 409, 422))
 async def post_outcome(request: Request, clue_id: ClueId, outcome: Outcome, key: Key) -> OutcomeAnswer:
     """Move a clue. The same key again gives the same answer and changes nothing; another content under it is refused."""
     service: Service = request.app.state.service

@@ -19,7 +19,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["complaints"])
 
 
-@router.post("/complaints:read", operation_id="read_complaints", response_model=ReadAnswer, responses=answers(422))
+@router.post("/complaints:read", operation_id="read_complaints", response_model=ReadAnswer, responses=answers(400, 422))
 async def read_complaints(request: Request, asked: ReadRequest) -> ReadAnswer:
     """Category, tactics with quotes, stage, amount and respondent of each text. Nothing of it is kept."""
     service: Service = request.app.state.service

@@ -148,7 +148,7 @@ class Service:
     async def _names(self, number: int) -> NameIndex:
         """Open the index; a machine that did not publish makes its own from the store."""
         folder = index_folder(self.workspace, number)
-        rows = [] if folder.is_dir() else await self.reader.all(NAMES, {"release": number})
+        rows = [] if NameIndex.whole(folder) else await self.reader.all(NAMES, {"release": number})
         return await anyio.to_thread.run_sync(_open_names, folder, rows)
 
     # -- the ledger ----------------------------------------------------------------------------------------------------------
@@ -188,7 +188,8 @@ class Service:
 
 def _open_names(folder: Path, rows: list[Any]) -> NameIndex:
     """Open an index, made first where there is none, and ask it once, so that the first question is answered quickly."""
-    if not folder.is_dir():
+    if rows:
+        rows = sorted(rows)  # by code, whatever the database's collation
         names = [[r[1], *json.loads(r[2] or "[]")] for r in rows]
         build_index(folder, [r[0] for r in rows], names, [r[3] for r in rows])
     index = NameIndex.open(folder)

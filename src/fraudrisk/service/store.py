@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fraudrisk.service.names import NameIndex
 
-__all__ = ["BY_PREFIX", "CARD", "CLUES", "CURRENT", "FULL", "NAMES", "Reader", "Release", "Row", "by_codes", "load_release", "open_reader"]
+__all__ = ["CARD", "CLUES", "CURRENT", "FULL", "NAMES", "Reader", "Release", "Row", "by_codes", "load_release", "open_reader"]
 
 Row = tuple[Any, ...]
 _MAPPED = 8 << 30
@@ -44,17 +44,6 @@ _HIT = (
     business.c.score,
     business.c.division,
 )
-BY_PREFIX = (
-    select(*_HIT)
-    .where(
-        (business.c.release_id == bindparam("release"))
-        & (business.c.business_id > bindparam("after"))
-        & (business.c.business_id < bindparam("end"))
-    )
-    .order_by(business.c.business_id)
-    .limit(bindparam("most"))
-)
-"""Codes between two bounds; ``after`` is the last one seen, or the prefix less one step."""
 CLUES = select(clue).where(clue.c.release_id == bindparam("release")).order_by(clue.c.place == 0, clue.c.place, clue.c.clue_id)
 NAMES = (
     select(business.c.business_id, business.c.name, business.c.former, business.c.division)
