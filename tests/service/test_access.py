@@ -169,7 +169,7 @@ class Issuer:
             "iat": now,
             "exp": now + 300,
             "roles": ["fraudrisk-inspector"],
-            "divisions": ["330299"],
+            "divisions": ["3302"],
         }
         said = {k: v for k, v in (said | claims).items() if v is not None}
         return jwt.encode(said, key if key is not None else self.keys[kid][1], algorithm or self.keys[kid][0], headers={"kid": kid})

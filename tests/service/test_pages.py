@@ -59,14 +59,6 @@ class Browser:
 
 
 @pytest.fixture
-def served(served: Served) -> Served:
-    """With an inspector of the whole city."""
-    served.keys["inspector"] = add_key(served.workspace, label="city", role="inspector", divisions=["3302"])[1]
-    time.sleep(0.2)
-    return served
-
-
-@pytest.fixture
 def inspector(served: Served) -> Browser:
     return Browser(served).login("inspector")
 
@@ -129,6 +121,12 @@ def test_a_wrong_key_opens_nothing(served: Served, key: str) -> None:
     assert 'autofocus role="alert"' in answer.text
     assert 'aria-invalid="true"' in answer.text
     assert not key.strip("\x00") or key not in answer.text
+
+
+def test_a_login_too_long_is_refused(serve: Callable[..., Served]) -> None:
+    served = serve(body_limit=1000)
+    answer = Browser(served).client.post("/login", data={"key": "k" * 2000})
+    assert (answer.status_code, "内容太长" in answer.text) == (413, True)
 
 
 def test_the_cookie(served: Served, serve: Callable[..., Served]) -> None:
