@@ -157,7 +157,8 @@ async def clues_page(
         request, status=chosen, grade=None, owner=None, division=area, listed=None if whole else True, limit=_ROWS, cursor=cursor
     )
     principal: Principal = request.scope["visit"].principal
-    names = districts(service.settings, [r[4] for r in service.shown().clues if principal.sees(r[4])])
+    areas = {r[routes_clues.DIVISION] for r in service.shown().clues}
+    names = districts(service.settings, {a for a in areas if principal.sees(a)})
     asked = {"status": chosen or "", "division": area or "", "whole": "1" if whole else ""}
     more = "/clues?" + urlencode({k: v for k, v in (asked | {"cursor": found.next or ""}).items() if v}) if found.next else ""
     left = {c.clue_id: days_left(c.due_on) for c in found.clues}

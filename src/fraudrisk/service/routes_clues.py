@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fraudrisk.service.state import Service
     from fraudrisk.service.store import Row
 
-__all__ = ["router"]
+__all__ = ["DIVISION", "router"]
 
 router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["clues"])
 
@@ -37,7 +37,7 @@ Key = Annotated[
         examples=["5f2c9a4e-outcome-1"],
     ),
 ]
-_ID, _BUSINESS, _NAME, _DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
+_ID, _BUSINESS, _NAME, DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
 _MANY = 500
 """Clues whose state is asked for at once where only some states are wanted."""
 _NOT_HERE = ProblemError(404, "there is no such clue", mend="check the number on the list")
@@ -59,7 +59,7 @@ async def list_clues(
     principal, release = request.scope["visit"].principal, service.shown()
     wanted = [
         r for r in release.clues
-        if principal.sees(r[_DIVISION]) and r[_DIVISION].startswith(division or "")
+        if principal.sees(r[DIVISION]) and r[DIVISION].startswith(division or "")
         and (not grade or r[_GRADE] == grade) and (not owner or r[_OWNER] == owner) and (listed is None or (r[_PLACE] > 0) is listed)
     ]  # fmt: skip
     kind = f"clues{release.number}" + service.hashed(repr((status, grade, owner, division, listed)).encode("utf-8", "replace"))
@@ -148,7 +148,7 @@ def _theirs(request: Request, clue_id: str) -> Row:
     visit = request.scope["visit"]
     found = service.shown().clue(clue_id)
     visit.about(clue_id, known=found is not None)
-    if found is None or not visit.principal.sees(found[_DIVISION]):
+    if found is None or not visit.principal.sees(found[DIVISION]):
         raise _NOT_HERE
     return found
 
@@ -156,7 +156,7 @@ def _theirs(request: Request, clue_id: str) -> Row:
 def _row(r: Row, states: dict[str, dict[str, Any]]) -> ClueRow:
     now = states.get(r[_ID], {"status": STATES[0], "since": None, "due_on": None, "conclusion": None})
     return ClueRow(
-        clue_id=r[_ID], code=r[_BUSINESS], name=r[_NAME], grade=r[_GRADE], score=r[_SCORE], category=r[_CATEGORY], division=r[_DIVISION],
+        clue_id=r[_ID], code=r[_BUSINESS], name=r[_NAME], grade=r[_GRADE], score=r[_SCORE], category=r[_CATEGORY], division=r[DIVISION],
         owner=r[_OWNER], place=r[_PLACE], status=now["status"],
         since=_day(now["since"]), due_on=_day(now["due_on"]), conclusion=now["conclusion"],
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fraudrisk.errors import InputError
@@ -66,8 +67,13 @@ def days_left(due_on: str | None) -> tuple[str, bool]:
     """
     if due_on is None:
         return "", False
-    today = dt.datetime.now().astimezone().date()
-    due = dt.date.fromisoformat(due_on)
+    return _left(dt.datetime.now().astimezone().date(), dt.date.fromisoformat(due_on))
+
+
+@lru_cache(maxsize=4096)
+def _left(today: dt.date, due: dt.date) -> tuple[str, bool]:
+    """Counted day by day, so once for all clues that are due on one day."""
+    due_on = due.isoformat()
     try:
         left = working_days_left(today, due)
     except InputError:
