@@ -196,6 +196,16 @@ class Settings(BaseSettings):
     oidc_division_claim: str = Field(
         default="divisions", description="Claim that holds an inspector's division codes, or their beginnings."
     )
+    session_hours: float = Field(
+        default=12.0, gt=0, le=72, description="How long a login of the pages lasts: one working day, then the key is asked again."
+    )
+    offline_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=72,
+        description="How long a phone keeps the pages an inspector opened, to show them without network: the day of the visit.",
+    )
+    offline_pages: int = Field(default=50, gt=0, le=200, description="Most pages a phone keeps so; the one opened longest ago goes first.")
 
 
 def load_settings(folder: Path | None = None, **given: Any) -> Settings:

@@ -12,17 +12,17 @@ __all__ = ["templates"]
 
 
 @lru_cache(maxsize=8)
-def templates(package: str) -> Environment:
-    """The templates in the folder ``templates`` of a package.
+def templates(*packages: str) -> Environment:
+    """The templates in the folders ``templates`` of packages; of two of one name, the first package's.
 
     Examples
     --------
     >>> "card.html.j2" in templates("fraudrisk.clues").list_templates()
     True
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader(package, "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=ChoiceLoader([PackageLoader(p, "templates") for p in packages]), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True,
     )  # fmt: skip

@@ -78,7 +78,7 @@ def serve(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         ).items():
             monkeypatch.setenv(f"FRAUDRISK_{name.upper()}", str(value))
         workspace = Workspace(folder)
-        keys = {role: add_key(workspace, label=role, role=role, divisions=["330299"] if role == "inspector" else [])[1] for role in ROLES}
+        keys = {role: add_key(workspace, label=role, role=role, divisions=["3302"] if role == "inspector" else [])[1] for role in ROLES}
         keys["stranger"] = add_key(workspace, label="stranger", role="inspector", divisions=["1101"])[1]
         app = create_app(workspace)
         client = TestClient(app, raise_server_exceptions=False)

@@ -169,7 +169,7 @@ class Issuer:
             "iat": now,
             "exp": now + 300,
             "roles": ["fraudrisk-inspector"],
-            "divisions": ["330299"],
+            "divisions": ["3302"],
         }
         said = {k: v for k, v in (said | claims).items() if v is not None}
         return jwt.encode(said, key if key is not None else self.keys[kid][1], algorithm or self.keys[kid][0], headers={"kid": kid})
@@ -305,7 +305,7 @@ def hostile(served: Served) -> Iterator[tuple[str, str, str, str, dict[str, Any]
     yield "form", "analyst", "POST", "/v1/complaints:read", {"data": {"a": "b"}}, {422}
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         yield method, "analyst", method, "/v1/clues", {}, {405}
-    for path in ("/", "/docs", "/redoc", "/v1", "/v1/", "/.env", "/v1/businesses/../../etc/passwd", "//v1//model", "/v2/model", "/admin"):
+    for path in ("/nothing", "/docs", "/redoc", "/v1", "/v1/", "/.env", "/v1/businesses/../../etc/passwd", "//v1//model", "/v2/model", "/admin"):
         yield path, "analyst", "GET", path, {}, {404, 422}
 
 

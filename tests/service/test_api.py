@@ -284,14 +284,3 @@ def test_another_machine_makes_its_own_index(served: Served) -> None:
     with TestClient(create_app(served.workspace)) as client:
         answer = client.get("/v1/businesses", params=question, headers={"Authorization": f"Bearer {served.keys['analyst']}"})
     assert answer.json() == expected
-
-
-def test_pages_may_bring_a_session(served: Served) -> None:
-    from fraudrisk.service.auth import Principal
-
-    async def session(scope: dict[str, object]) -> Principal | None:
-        return Principal("page:1", "analyst") if (b"cookie", b"s=1") in scope["headers"] else None  # type: ignore[operator]
-
-    served.app.state.service.session = session
-    assert served.get(None, "/v1/model", headers={"Cookie": "s=1"}).status_code == 200
-    assert served.get(None, "/v1/model", headers={"Cookie": "s=2"}).status_code == 401

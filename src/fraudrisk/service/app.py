@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from fraudrisk import __version__
-from fraudrisk.service import routes_about, routes_businesses, routes_clues, routes_reading
+from fraudrisk.service import pages, routes_about, routes_businesses, routes_clues, routes_reading
 from fraudrisk.service.gate import Gate
 from fraudrisk.service.openapi import describe
 from fraudrisk.service.problems import install
@@ -56,8 +54,9 @@ def create_app(workspace: Workspace | str | Path) -> FastAPI:
     app.router.routes[:0] = routes_businesses.direct.routes
     for router in (routes_businesses.router, routes_clues.router, routes_reading.router, routes_about.router, routes_about.open_router):
         app.include_router(router)
-    if importlib.util.find_spec("fraudrisk.service.pages"):
-        app.include_router(importlib.import_module("fraudrisk.service.pages").router)
+    app.include_router(pages.router)
+    app.include_router(pages.open_router)
+    service.refusal = pages.refusal
     describe(app)
     return app
 

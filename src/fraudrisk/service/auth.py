@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import re
 import time
 from collections import OrderedDict
@@ -145,6 +146,10 @@ class Authenticator:
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)
         return principal, why
+
+    async def ends(self, token: str) -> float:
+        """Seconds of the epoch at which a token that was recognised ends; a key's end is looked up whenever it is used."""
+        return math.inf if self._oidc is None or parse_key(token) else (await self._oidc.verify(token))[3]
 
     async def _check(self, header: bytes) -> tuple[Principal | None, str, float]:
         scheme, _, raw = header.partition(b" ")

@@ -17,9 +17,11 @@ from fraudrisk.privacy import mask_text
 from fraudrisk.service.audit import QueueFullError
 from fraudrisk.service.auth import OPEN_PATHS, Principal
 from fraudrisk.service.problems import ProblemError, problem
+from fraudrisk.service.sessions import LOGIN, is_open, is_page
 from fraudrisk.service.tables import now_text
 
 if TYPE_CHECKING:
+    from fraudrisk.service.sessions import Session
     from fraudrisk.service.state import Service
 
 __all__ = ["Gate", "Visit"]
@@ -49,11 +51,12 @@ _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request")
+    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
 
     def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
         self._service, self.purpose, self.headers = service, purpose, headers
         self.principal: Principal | None = None
+        self.session: Session | None = None
         self.action, self.object, self.input, self.output = "", "", "", ""
         self.asked = False
         self.request = f"{_PROCESS}{next(_NUMBERS):08x}"
@@ -102,7 +105,7 @@ class Gate:
         begin, service = time.perf_counter(), self._service
         headers = dict(scope["headers"])
         visit = scope["visit"] = Visit(service, self._purpose(headers.get(b"x-purpose", b"")), headers)
-        answer = _Answer(self, visit, send, begin, open_path=scope["path"] in OPEN_PATHS)
+        answer = _Answer(self, visit, send, begin, open_path=scope["path"] in OPEN_PATHS or is_open(scope["path"]))
         try:
             receive = await self._admit(scope, headers, visit, receive)
             await self._app(scope, receive, answer)
@@ -126,23 +129,25 @@ class Gate:
         service = self._service
         asked = scope["method"].encode() + b" " + scope["path"].encode("utf-8", "replace") + b"?" + scope["query_string"]
         visit.input = service.hashed(asked)
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in OPEN_PATHS or is_open(scope["path"]):
             return receive
         if not service.audit.room():
             raise QueueFullError
-        if b"authorization" not in headers and service.session is not None:
-            visit.principal, why = await service.session(scope), "sign in"
+        if page := is_page(scope["path"]):
+            visit.session = await service.sessions.recognise(headers.get(b"cookie", b""))
+            visit.principal, why = visit.session.principal if visit.session else None, "log in first"
         else:
             visit.principal, why = await service.auth.recognise(headers.get(b"authorization", b""))
         if visit.principal is None:
             if wait := service.strangers.take(""):
                 raise _too_many(wait)
-            raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
-        if wait := service.buckets.take(visit.principal.who):
+            if not (page and scope["path"] == LOGIN):
+                raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
+        elif wait := service.buckets.take(visit.principal.who):
             raise _too_many(wait)
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             return receive
-        try:  # read only now: nobody who is unknown makes us wait for a body
+        try:  # read only now: nobody who is unknown makes us wait for a body, but at the login
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._body(headers, receive)
         except TimeoutError as error:
@@ -221,7 +226,9 @@ class _Answer:
         """Answer with a problem; where even its audit line has no room, say so and nothing else."""
         self._message = None
         notice = self._gate._service.notice
-        response = problem(error.status, error.detail, notice=notice, mend=error.mend, headers=error.headers)
+        shown = self._gate._service.refusal
+        response = shown(scope, error) if shown else None
+        response = response or problem(error.status, error.detail, notice=notice, mend=error.mend, headers=error.headers)
         try:
             await response(scope, receive, self)
         except QueueFullError:

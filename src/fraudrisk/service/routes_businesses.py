@@ -215,5 +215,8 @@ async def _hits(service: Service, release: Release, page: Sequence[tuple[str, fl
 
 
 def _hit(row: tuple[Any, ...], match: float) -> BusinessHit:
-    code, name, former, state, grade, score, _ = row
-    return BusinessHit(code=code, name=name, former_names=json.loads(former or "[]"), state=state, grade=grade, score=score, match=match)
+    code, name, former, state, grade, score, division = row
+    former_names = json.loads(former or "[]")
+    return BusinessHit(
+        code=code, name=name, former_names=former_names, state=state, grade=grade, score=score, division=division, match=match
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fraudrisk.service.state import Service
     from fraudrisk.service.store import Row
 
-__all__ = ["router"]
+__all__ = ["DIVISION", "router"]
 
 router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["clues"])
 
@@ -36,7 +37,7 @@ Key = Annotated[
         examples=["5f2c9a4e-outcome-1"],
     ),
 ]
-_ID, _BUSINESS, _NAME, _DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
+_ID, _BUSINESS, _NAME, DIVISION, _OWNER, _GRADE, _SCORE, _CATEGORY, _PLACE, _LINE = range(1, 11)
 _MANY = 500
 """Clues whose state is asked for at once where only some states are wanted."""
 _NOT_HERE = ProblemError(404, "there is no such clue", mend="check the number on the list")
@@ -48,6 +49,7 @@ async def list_clues(
     status: Annotated[Literal[STATES] | None, Query(description="State in the ledger.")] = None,  # type: ignore[valid-type]
     grade: Annotated[Literal["A", "B", "C", "D"] | None, Query()] = None,
     owner: Annotated[str | None, Query(max_length=32, description="Department that owns it.")] = None,
+    division: Annotated[str | None, Query(pattern=r"^[0-9]{2,12}$", description="Division code, or its beginning.")] = None,
     listed: Annotated[bool | None, Query(description="Only those on this run's list, or only the others.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
@@ -57,9 +59,10 @@ async def list_clues(
     principal, release = request.scope["visit"].principal, service.shown()
     wanted = [
         r for r in release.clues
-        if principal.sees(r[_DIVISION]) and (not grade or r[_GRADE] == grade) and (not owner or r[_OWNER] == owner) and (listed is None or (r[_PLACE] > 0) is listed)
+        if principal.sees(r[DIVISION]) and r[DIVISION].startswith(division or "")
+        and (not grade or r[_GRADE] == grade) and (not owner or r[_OWNER] == owner) and (listed is None or (r[_PLACE] > 0) is listed)
     ]  # fmt: skip
-    kind = f"clues{release.number}" + service.hashed(repr((status, grade, owner, listed)).encode("utf-8", "replace"))
+    kind = f"clues{release.number}" + service.hashed(repr((status, grade, owner, division, listed)).encode("utf-8", "replace"))
     depth, place = service.cursors.read(cursor, kind) if cursor else (0, {"from": 0})
     limit, start = min(limit, service.settings.page_rows), int(place["from"])
     if principal.role == "inspector" and (limit := min(limit, service.settings.depth_rows - depth)) <= 0:
@@ -103,6 +106,8 @@ async def post_outcome(request: Request, clue_id: ClueId, outcome: Outcome, key:
     """Move a clue. The same key again gives the same answer and changes nothing; another content under it is refused."""
     service: Service = request.app.state.service
     _theirs(request, clue_id)
+    if outcome.on and outcome.on > dt.datetime.now().astimezone().date():
+        raise ProblemError(422, "the day lies in the future", mend="give the day on which it was done")
     who: Principal = request.scope["visit"].principal
     own_key = hashlib.sha256(f"{who.who}\n{key}".encode()).hexdigest()
     details = {
@@ -117,7 +122,14 @@ async def post_outcome(request: Request, clue_id: ClueId, outcome: Outcome, key:
     try:
         now = await service.in_ledger(
             lambda: service.ledger.move(
-                clue_id, outcome.to, who=who.who, why=mask_text(outcome.why), conclusion=outcome.conclusion, details=details, key=own_key
+                clue_id,
+                outcome.to,
+                who=who.who,
+                why=mask_text(outcome.why),
+                conclusion=outcome.conclusion,
+                details=details,
+                key=own_key,
+                on=outcome.on,
             )
         )
     except (NotFoundError, ConflictError):
@@ -136,7 +148,7 @@ def _theirs(request: Request, clue_id: str) -> Row:
     visit = request.scope["visit"]
     found = service.shown().clue(clue_id)
     visit.about(clue_id, known=found is not None)
-    if found is None or not visit.principal.sees(found[_DIVISION]):
+    if found is None or not visit.principal.sees(found[DIVISION]):
         raise _NOT_HERE
     return found
 
@@ -144,7 +156,8 @@ def _theirs(request: Request, clue_id: str) -> Row:
 def _row(r: Row, states: dict[str, dict[str, Any]]) -> ClueRow:
     now = states.get(r[_ID], {"status": STATES[0], "since": None, "due_on": None, "conclusion": None})
     return ClueRow(
-        clue_id=r[_ID], code=r[_BUSINESS], name=r[_NAME], grade=r[_GRADE], score=r[_SCORE], category=r[_CATEGORY], owner=r[_OWNER], place=r[_PLACE], status=now["status"],
+        clue_id=r[_ID], code=r[_BUSINESS], name=r[_NAME], grade=r[_GRADE], score=r[_SCORE], category=r[_CATEGORY], division=r[DIVISION],
+        owner=r[_OWNER], place=r[_PLACE], status=now["status"],
         since=_day(now["since"]), due_on=_day(now["due_on"]), conclusion=now["conclusion"],
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -121,6 +122,7 @@ class BusinessHit(BaseModel):
     state: str | None
     grade: str
     score: float
+    division: str = Field(description="Division code.", examples=["330299210"])
     match: float = Field(description="How well the question fits, 0 to 1.")
 
 
@@ -144,7 +146,8 @@ class Assessment(BaseModel):
 class Move(BaseModel):
     """A move of a clue; who made it stays in the ledger."""
 
-    at: str
+    at: str = Field(description="When it was written down.")
+    day: str = Field(description="The day it happened.")
     kind: str
     before: str | None
     after: str | None
@@ -173,6 +176,7 @@ class ClueRow(BaseModel):
     grade: str
     score: float
     category: str | None
+    division: str
     owner: str
     place: int = Field(description="Line on this run's list; 0 where it is not on it.")
     status: str
@@ -208,6 +212,9 @@ class Outcome(_In):
     conclusion: Literal[CONCLUSIONS] | None = Field(default=None, description="Owed with 已反馈.", examples=["属实"])  # type: ignore[valid-type]
     why: Words = Field(
         default="", max_length=2000, description="Grounds; personal data in it is masked.", examples=["现场核查，会议营销属实"]
+    )
+    on: dt.date | None = Field(
+        default=None, description="The day it was done; today where not given, never a later one.", examples=["2026-11-20"]
     )
     measures: Words | None = Field(default=None, max_length=500, examples=["责令改正"])
     involved_yuan: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False, examples=[36000])

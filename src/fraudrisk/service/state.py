@@ -16,7 +16,7 @@ from fraudrisk.outcomes.schema import clue as ledger_clue
 from fraudrisk.outcomes.schema import move as ledger_move
 from fraudrisk.scoring import Leader
 from fraudrisk.service.audit import AuditLog, audit_folder, keep_anchor
-from fraudrisk.service.auth import Authenticator, Principal
+from fraudrisk.service.auth import Authenticator
 from fraudrisk.service.chain import Chain
 from fraudrisk.service.cursors import Cursors
 from fraudrisk.service.filling import index_folder
@@ -26,14 +26,18 @@ from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.schemas import Move
+from fraudrisk.service.sessions import Sessions
 from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
 from fraudrisk.service.tables import open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from starlette.responses import Response
+
+    from fraudrisk.service.gate import Scope
     from fraudrisk.workspace import Workspace
 
 __all__ = ["Service"]
@@ -61,9 +65,9 @@ class Service:
         self.cursors = Cursors(key)
         self.buckets = Buckets(self.settings.rate_per_second, self.settings.rate_burst)
         self.strangers = Buckets(self.settings.anonymous_per_second, 20 * self.settings.anonymous_per_second)
-        self.session: Callable[[Any], Awaitable[Principal | None]] | None = None
-        """Who a request without an ``Authorization`` header comes from, where pages keep sessions; gets the ASGI scope."""
         self.release: Release | None = None
+        self.refusal: Callable[[Scope, ProblemError], Response | None] | None = None
+        """How a refusal is shown to people on pages; None, or an answer of None: as a problem."""
         self.ready = False
         self._task: asyncio.Task[None] | None = None
 
@@ -72,6 +76,7 @@ class Service:
         self._engine = await anyio.to_thread.run_sync(open_store, self.workspace)
         self.reader = open_reader(store_url(self.workspace))
         self.auth = Authenticator(self.settings, self.reader)
+        self.sessions = Sessions(self.workspace._key(), self.settings, self.reader, self._engine)
         chain = Chain(audit_folder(self.workspace), segment_bytes=self.settings.audit_segment_bytes)
         self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, head), queue=self.settings.audit_queue)
         self.ledger = await anyio.to_thread.run_sync(ledger_of, self.workspace)
@@ -170,14 +175,15 @@ class Service:
 
     def _moves(self, clue_id: str) -> list[Move]:
         m = ledger_move.c
+        query = select(m.at, m.day, m.kind, m.before, m.after, m.details).where(m.clue_id == clue_id).order_by(m.number)
         with self.ledger.engine.connect() as connection:
-            query = select(m.at, m.kind, m.before, m.after, m.details).where(m.clue_id == clue_id).order_by(m.number)
             return [
                 Move(
-                    at=r["at"].isoformat(), kind=r["kind"], before=r["before"], after=r["after"], conclusion=r["details"].get("conclusion")
+                    at=r["at"].isoformat(), day=(r["day"] or r["at"].date()).isoformat(), kind=r["kind"], before=r["before"], after=r["after"],
+                    conclusion=r["details"].get("conclusion"),
                 )
                 for r in connection.execute(query).mappings()
-            ]
+            ]  # fmt: skip
 
 
 def _open_names(folder: Path, rows: list[Any]) -> NameIndex:

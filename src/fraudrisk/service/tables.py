@@ -20,7 +20,20 @@ from fraudrisk.outcomes.schema import open_engine
 if TYPE_CHECKING:
     from fraudrisk.workspace import Workspace
 
-__all__ = ["METADATA", "anchor", "api_key", "business", "clue", "current", "fragment", "now_text", "open_store", "release", "store_url"]
+__all__ = [
+    "METADATA",
+    "anchor",
+    "api_key",
+    "business",
+    "clue",
+    "current",
+    "ended_session",
+    "fragment",
+    "now_text",
+    "open_store",
+    "release",
+    "store_url",
+]
 
 METADATA = MetaData()
 FORMAT = 1
@@ -109,6 +122,11 @@ anchor = Table(
     Column("at", String(32), nullable=False),
 )
 """How far each audit log had come, kept apart from the log."""
+
+ended_session = Table(
+    "store_ended_session", METADATA, Column("session_id", String(24), primary_key=True), Column("until", Float, nullable=False)
+)
+"""Logins of the pages that were ended before their time; each is forgotten when that has come."""
 
 _format = Table("store_format", METADATA, Column("format", Integer, primary_key=True, autoincrement=False))
 
