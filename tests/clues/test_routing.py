@@ -61,7 +61,9 @@ def test_the_shipped_router_is_what_the_cases_make(pack: Pack, tmp_path: Path) -
     rows = load_cases(SAMPLES)
     router, figures = train_router(rows, pack)
     hands = len(figures)
-    router.save(tmp_path / "routes", data=f"{len(rows)} cases by {hands} hands, written for this project (data/samples/routes)", figures=figures)
+    router.save(
+        tmp_path / "routes", data=f"{len(rows)} cases by {hands} hands, written for this project (data/samples/routes)", figures=figures
+    )
     shipped = Path(__file__).parents[2] / "models" / "routes"
     assert {p.name: p.read_bytes() for p in (tmp_path / "routes").iterdir()} == {p.name: p.read_bytes() for p in shipped.iterdir()}
     (tmp_path / "routes" / "CARD.md").write_text("x")

@@ -305,7 +305,18 @@ def hostile(served: Served) -> Iterator[tuple[str, str, str, str, dict[str, Any]
     yield "form", "analyst", "POST", "/v1/complaints:read", {"data": {"a": "b"}}, {422}
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         yield method, "analyst", method, "/v1/clues", {}, {405}
-    for path in ("/nothing", "/docs", "/redoc", "/v1", "/v1/", "/.env", "/v1/businesses/../../etc/passwd", "//v1//model", "/v2/model", "/admin"):
+    for path in (
+        "/nothing",
+        "/docs",
+        "/redoc",
+        "/v1",
+        "/v1/",
+        "/.env",
+        "/v1/businesses/../../etc/passwd",
+        "//v1//model",
+        "/v2/model",
+        "/admin",
+    ):
         yield path, "analyst", "GET", path, {}, {404, 422}
 
 
