@@ -131,7 +131,7 @@ async function titles() {
     const cache = await caches.open(name);
     for (const page of (await cache.keys()).reverse()) {
       const text = await (await cache.match(page)).text();
-      const title = (text.match(/<title>([^<]*)<\/title>/) || ["", ""])[1];
+      const title = (text.match(/<title>([^<]*)<\/title>/) || ["", ""])[1].replace(/ - [^-]*$/, "");
       const { pathname, search } = new URL(page.url);
       lines.push(`<li><a href="${(pathname + search).replace(/&/g, "&amp;").replace(/"/g, "%22").replace(/</g, "%3C")}">${title}</a></li>`);
     }
