@@ -116,7 +116,7 @@ def login(page: Page, key: str, path: str = "/") -> None:
 
 def until(page: Page, expression: str) -> None:
     """Wait for something to be so. Playwright's own way evaluates text, which the pages' policy forbids."""
-    for _ in range(100):
+    for _ in range(600):
         if page.evaluate(expression):
             return
         time.sleep(0.05)
