@@ -27,8 +27,8 @@ COMPILE = $(BIN)/pip-compile -q --generate-hashes --strip-extras --no-emit-index
 
 requirements: $(VENV)/.dev  ## renew the hashed files from pyproject.toml
 	$(COMPILE) -o requirements-build.txt requirements-build.in
-	$(COMPILE) -o requirements.txt pyproject.toml
-	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --extra dev -o requirements-dev.txt pyproject.toml
+	$(COMPILE) -c requirements-dev.txt -o requirements.txt pyproject.toml
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
