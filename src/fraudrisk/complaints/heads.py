@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from fraudrisk.complaints.lexicon import Span
 
-__all__ = ["ElderlyHead", "TextHeads"]
+__all__ = ["ElderlyHead", "TextHeads", "project"]
 
 _CLAUSE = re.compile(r"[^\u3002\uff01\uff1f!?\uff1b;\n\uff0c,\u3001\u2026\s]+")
 _LONGEST, _SHORTEST = 40, 4
@@ -70,7 +70,7 @@ class TextHeads:
             Tactics to learn, in order.
         """
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
-        x = _beside(_project(features, columns), flags)
+        x = _beside(project(features, columns), flags)
         gold = np.array([[c in s for c in codes] for s in tactics])
         stage = np.array([s or NONE for s in stages])
         names = sorted(set(stage))
@@ -88,7 +88,7 @@ class TextHeads:
         """Tactics and stage of each text."""
         n = len(self.columns)
         scores = (
-            _project(features, self.columns) @ self.weights[:n]
+            project(features, self.columns) @ self.weights[:n]
             + (np.asarray(flags, np.float32) * _LEXICON) @ self.weights[n:]
             + self.intercept
         )
@@ -114,7 +114,7 @@ class TextHeads:
         flat = [text[a:b] for text, places in zip(texts, windows, strict=True) for a, b in places]
         if not flat:
             return [[] for _ in texts]
-        scores = np.asarray(_project(weigh(flat), self.columns) @ self.weights[: len(self.columns)])
+        scores = np.asarray(project(weigh(flat), self.columns) @ self.weights[: len(self.columns)])
         place = {code: k for k, code in enumerate([*self.tactics, *self.stages])}
         out, at = [], 0
         for text, wanted, places in zip(texts, tactics, windows, strict=True):
@@ -155,12 +155,12 @@ class ElderlyHead:
         gold : sequence of str
         """
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
-        model = LinearSVC(C=1.0, random_state=0).fit(_beside(_project(features, columns), flags), np.asarray(gold))
+        model = LinearSVC(C=1.0, random_state=0).fit(_beside(project(features, columns), flags), np.asarray(gold))
         return cls([str(c) for c in model.classes_], columns, model.coef_.T.astype(np.float32), model.intercept_)
 
     def decide(self, features: sparse.csr_matrix, flags: Any) -> list[str]:
         """The label of each text."""
-        scores: Any = _beside(_project(features, self.columns), flags) @ self.weights + self.intercept
+        scores: Any = _beside(project(features, self.columns), flags) @ self.weights + self.intercept
         return [self.labels[k] for k in np.asarray(scores).argmax(axis=1)]
 
 
@@ -169,7 +169,7 @@ def _beside(x: sparse.csr_matrix, flags: Any) -> sparse.csr_matrix:
     return stacked
 
 
-def _project(features: sparse.csr_matrix, columns: Any) -> sparse.csr_matrix:
+def project(features: sparse.csr_matrix, columns: Any) -> sparse.csr_matrix:
     """The chosen columns, in order; quicker than indexing, which prepares all 2**18 of them."""
     place = np.searchsorted(columns, features.indices)
     kept = np.take(columns, place, mode="clip") == features.indices

@@ -36,7 +36,7 @@ class ReaderParts:
             "elderly_columns": self.elderly.columns.astype(np.int32),
             "elderly_weights": self.elderly.weights.astype(np.float16),
             "elderly_intercept": self.elderly.intercept,
-            "payment_weights": self.payments.weights,
+            **self.payments.arrays(),
             **self.tagger.arrays(),
         }
 
@@ -47,7 +47,7 @@ class ReaderParts:
             "stages": self.heads.stages,
             "tactic_threshold": self.heads.threshold,
             "elderly": self.elderly.labels,
-            "payment_intercept": self.payments.intercept,
+            **self.payments.meta(),
             "fraud_threshold": self.threshold,
         }
 
@@ -66,5 +66,4 @@ class ReaderParts:
         elderly = ElderlyHead(
             m["elderly"], arrays["elderly_columns"], arrays["elderly_weights"].astype(np.float32), arrays["elderly_intercept"]
         )
-        payments = PaymentModel(arrays["payment_weights"], m["payment_intercept"])
-        return cls(heads, elderly, NameTagger.from_arrays(arrays), payments, m["fraud_threshold"])
+        return cls(heads, elderly, NameTagger.from_arrays(arrays), PaymentModel.from_arrays(m, arrays), m["fraud_threshold"])

@@ -149,7 +149,7 @@ class ComplaintReader:
         bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
         chosen = [self._category(p, view) for p, view in zip(probabilities, views, strict=True)]
         shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
-        amounts, respondents, elderly = self._amounts(bodies), self.respondents(bodies), self._elderly(features, views)
+        amounts, respondents, elderly = self._amounts(features, bodies), self.respondents(bodies), self._elderly(features, views)
         for i in range(len(texts)):
             category, confidence = chosen[i]
             body = _Body(masked[i], bodies[i], cores[i][0], views[i])
@@ -211,12 +211,12 @@ class ComplaintReader:
             out[i] = sorted(spans, key=lambda s: (s.start, s.end, s.tactic)), stage, shown
         return out
 
-    def _amounts(self, bodies: list[str]) -> list[Found | None]:
+    def _amounts(self, features: Any, bodies: list[str]) -> list[Found | None]:
         if self.parts is None:
             return [self._facts.amount(b) for b in bodies]
         return [
             None if a is None else Found(a.yuan, b[a.start : a.end], a.start)
-            for a, b in zip(self.parts.payments.total(bodies), bodies, strict=True)
+            for a, b in zip(self.parts.payments.total(bodies, features), bodies, strict=True)
         ]
 
     def _elderly(self, features: Any, views: list[str]) -> list[str]:

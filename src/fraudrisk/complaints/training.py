@@ -110,7 +110,8 @@ def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, t
     )
     names = [fold_text(mask_text(clean_text(r["respondent"]))) if r["respondent"] else None for r in rows]
     elderly = ElderlyHead.fit(features, [facts.elderly_flags(v) for v in views], [r["elderly"] for r in rows])
-    return ReaderParts(heads, elderly, NameTagger.fit(bodies, names), PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows]), threshold)
+    payments = PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows], features, [r["writer"] for r in rows])
+    return ReaderParts(heads, elderly, NameTagger.fit(bodies, names), payments, threshold)
 
 
 def save_classifier(
