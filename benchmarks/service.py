@@ -86,14 +86,9 @@ def codes(workspace: Workspace, n: int) -> list[str]:
     """Some businesses, drawn by a fixed seed."""
     engine = open_store(workspace)
     with engine.connect() as connection:
-        most = connection.exec_driver_sql("SELECT max(rowid) FROM store_business").scalar() or 0
-        draw = random.Random(5)
-        rows = [
-            connection.exec_driver_sql("SELECT business_id FROM store_business WHERE rowid >= ? LIMIT 1", (draw.randint(1, most),)).scalar()
-            for _ in range(n)
-        ]
+        known = connection.exec_driver_sql("SELECT business_id FROM store_business ORDER BY business_id").scalars().all()
     engine.dispose()
-    return [str(r) for r in rows if r]
+    return random.Random(5).choices([str(k) for k in known], k=n)
 
 
 def said(name: str, load: Load) -> str:

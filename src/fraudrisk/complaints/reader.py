@@ -88,13 +88,18 @@ class ComplaintReader:
 
         Raises
         ------
-        NotFoundError, IntegrityError
-            No model there, or one whose files are not what its manifest says.
+        NotFoundError, IntegrityError, InputError
+            No model there; one whose files are not what its manifest says; one of another version.
         """
         folder = Path(path) if path else default_model()
         meta, arrays = load_bundle(folder, "complaints")
-        classifier = classifier_from(meta, arrays)
-        parts = ReaderParts.from_arrays(meta, arrays) if "parts" in meta else None
+        try:
+            classifier = classifier_from(meta, arrays)
+            parts = ReaderParts.from_arrays(meta, arrays) if "parts" in meta else None
+        except KeyError as error:
+            raise InputError(
+                "another version of fraudrisk made this model", where=f"{folder}: {error} is not in it", mend="train it again"
+            ) from error
         model_id = digest_bytes(*(f"{k}{v}" for k, v in sorted(meta["files"].items())))
         return cls(classifier, pack or load_pack(), model_id, parts, abstain=abstain)
 

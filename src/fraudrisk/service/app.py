@@ -10,8 +10,10 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from fraudrisk import __version__
+from fraudrisk.errors import FraudRiskError
 from fraudrisk.service import pages, routes_about, routes_businesses, routes_clues, routes_reading
 from fraudrisk.service.gate import Gate
+from fraudrisk.service.logs import set_up
 from fraudrisk.service.openapi import describe
 from fraudrisk.service.problems import install
 from fraudrisk.service.state import Service
@@ -41,7 +43,12 @@ def create_app(workspace: Workspace | str | Path) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
+        try:
+            await service.start()
+        except Exception as error:
+            words = f": {error}" if isinstance(error, FraudRiskError) else ""
+            set_up().critical("could not start%s", words, exc_info=True)
+            raise
         try:
             yield
         finally:

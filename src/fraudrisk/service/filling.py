@@ -20,6 +20,7 @@ from fraudrisk.clues.routing import owners
 from fraudrisk.clues.standing import detail_sql, standing_sql
 from fraudrisk.engines import Duck
 from fraudrisk.engines.dialect import text_literal
+from fraudrisk.errors import InputError
 from fraudrisk.features.evidence import EVIDENCE, evidence_sql
 from fraudrisk.publish import LIST, explained_features, open_views
 from fraudrisk.scoring import Leader
@@ -47,7 +48,19 @@ def index_folder(workspace: Workspace, number: int) -> Path:
 
 
 def versions_of(manifest: dict[str, Any]) -> dict[str, str]:
-    """What made a run: package, pack, text model, what ordered it, and the digest of all inputs."""
+    """What made a run: package, pack, text model, what ordered it, and the digest of all inputs.
+
+    Raises
+    ------
+    InputError
+        An older version made the run.
+    """
+    if missing := {"leader", "leader_digest"} - set(manifest):
+        raise InputError(
+            "this run was made by an older version of fraudrisk",
+            where=f"run of {manifest.get('as_of')}: {', '.join(sorted(missing))} missing",
+            mend="run again (fraudrisk run), then publish",
+        )
     return {"fraudrisk": manifest["version"], "service": __version__, "pack": manifest["pack"], "pack_digest": manifest["pack_digest"], "model": manifest["model"],
             "leader": manifest["leader"], "leader_digest": manifest["leader_digest"], "run": manifest["digest"]}  # fmt: skip
 
