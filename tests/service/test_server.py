@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, text
 from fraudrisk.service.audit import verify_workspace
 from fraudrisk.service.keys import add_key
 from fraudrisk.service.releases import publish_release, rollback
+from fraudrisk.service.store import CARD, CURRENT, open_reader
 from fraudrisk.service.tables import store_url
 from fraudrisk.taking_back import ledger_of
 from fraudrisk.workspace import Workspace
@@ -109,6 +111,24 @@ def send(address: str, key: str, method: str, path: str, **more: Any) -> httpx.R
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     children = psutil.Process(process.pid).children(recursive=True)
     return [c.pid for c in children if "resource_tracker" not in " ".join(c.cmdline())]
+
+
+def test_cards_asked_together_are_the_cards_asked_alone(office_copy: Workspace) -> None:
+    codes = [*office_copy.table("business")["business_id"].head(60).tolist(), "NOBODY"] * 2
+
+    async def ask() -> tuple[list[Any], list[Any]]:
+        reader = open_reader(store_url(office_copy))
+        try:
+            number = (await reader.one(CURRENT, {}) or (0,))[0]
+            together = await asyncio.gather(*(reader.one(CARD, {"release": number, "code": c}) for c in codes))
+            return together, [await reader.one(CARD, {"release": number, "code": c}) for c in codes]
+        finally:
+            await reader.close()
+
+    together, alone = asyncio.run(ask())
+    assert [r and r[1] for r in together] == [r and r[1] for r in alone]
+    assert together[60] is None
+    assert len({r[1] for r in together if r}) > 50
 
 
 def test_a_killed_worker_loses_no_outcome_and_doubles_none(office_copy: Workspace) -> None:

@@ -6,13 +6,14 @@ read through an async pool.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from sqlalchemy import Select, bindparam, make_url, select
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fraudrisk.service.tables import business, clue, current, fragment, release
@@ -26,11 +27,17 @@ __all__ = ["CARD", "CLUES", "CURRENT", "FULL", "NAMES", "Reader", "Release", "Ro
 
 Row = tuple[Any, ...]
 _MAPPED = 8 << 30
+_TRIPS = 2
+"""Round trips for cards at a time; more make them smaller."""
 
 CURRENT = select(current.c.release_id)
 CARD = select(business.c.division, business.c.etag, business.c.fragment_id, business.c.card).where(
     (business.c.release_id == bindparam("release")) & (business.c.business_id == bindparam("code"))
 )
+_CARDS = select(business.c.business_id, business.c.division, business.c.etag, business.c.fragment_id, business.c.card).where(
+    (business.c.release_id == bindparam("release")) & (business.c.business_id == func.any(bindparam("codes", type_=ARRAY(Text))))
+)
+"""Several cards at once, on PostgreSQL."""
 BY_USCC = select(business.c.business_id).where((business.c.release_id == bindparam("release")) & (business.c.uscc == bindparam("code")))
 FULL = select(business.c.division, business.c.name, business.c.trend, business.c.card).where(
     (business.c.release_id == bindparam("release")) & (business.c.business_id == bindparam("code"))
@@ -133,7 +140,11 @@ class SqliteReader:
 
 
 class PostgresReader:
-    """A small pool of asynchronous connections; statements are prepared by the driver."""
+    """A small pool of asynchronous connections; statements are prepared by the driver.
+
+    Cards asked for while others are being fetched are fetched together: under load a round trip serves many look-ups, and a lone
+    look-up waits for nobody.
+    """
 
     def __init__(self, address: str) -> None:
         from psycopg_pool import AsyncConnectionPool
@@ -143,6 +154,8 @@ class PostgresReader:
         )
         self._open = False
         self._sql = _Compiled(cast("Any", postgresql.psycopg).dialect())
+        self._asked: dict[tuple[int, str], asyncio.Future[Row | None]] = {}
+        self._fetching: set[asyncio.Task[None]] = set()
 
     async def _fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Row]:
         if not self._open:
@@ -159,8 +172,37 @@ class PostgresReader:
 
     async def one(self, statement: Select[Any], values: Mapping[str, Any]) -> Row | None:
         """The first row, or None."""
+        if statement is CARD:
+            return await self._card(values["release"], values["code"])
         rows = await self._fetch(statement, values)
         return rows[0] if rows else None
+
+    async def _card(self, number: int, code: str) -> Row | None:
+        waiting = self._asked.get((number, code))
+        if waiting is None:
+            waiting = self._asked[number, code] = asyncio.get_running_loop().create_future()
+            if len(self._fetching) < _TRIPS:
+                task = asyncio.create_task(self._fetch_cards())
+                self._fetching.add(task)
+                task.add_done_callback(self._fetching.discard)
+        return await asyncio.shield(waiting)
+
+    async def _fetch_cards(self) -> None:
+        """Fetch what was asked for, and what was asked for meanwhile."""
+        while asked := self._asked:
+            self._asked = {}
+            for number in {number for number, _ in asked}:
+                mine = {code: future for (n, code), future in asked.items() if n == number}
+                try:
+                    rows = {row[0]: row[1:] for row in await self._fetch(_CARDS, {"release": number, "codes": list(mine)})}
+                except BaseException as error:
+                    for future in mine.values():
+                        future.set_exception(error if isinstance(error, Exception) else ConnectionError("the look-up was stopped"))
+                    if not isinstance(error, Exception):
+                        raise
+                else:
+                    for code, future in mine.items():
+                        future.set_result(rows.get(code))
 
     async def refresh(self) -> None:
         """Every statement sees what was written before it."""
