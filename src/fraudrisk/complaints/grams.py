@@ -1,13 +1,14 @@
 """Words and character runs of a whole batch of texts, hashed into a sparse matrix by numpy.
 
 No vocabulary is kept: a model holds column numbers and weights, never words, so nothing personal can be read out of it, and a
-word that was never seen costs nothing. One prefix sum over the batch gives the hash of any run by two look-ups:
-``sum(c_i * P**i)`` over the run, divided by ``P**start`` (P is odd, so it has an inverse modulo 2**64).
+word that was never seen costs nothing. The hash of a run is ``sum(c_i * P**i)`` over its characters. One more character is one
+more term; a word, of whatever length, is the difference of two prefix sums over the batch, divided by ``P**start`` (P is odd, so
+it has an inverse modulo 2**64).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -105,26 +106,31 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         lengths = np.fromiter(map(len, X), np.int64, len(X))
         codes = _table()[np.frombuffer("".join(X).encode("utf-32-le", "surrogatepass"), np.uint32)].astype(np.uint64)
-        owner = np.repeat(np.arange(len(X), dtype=np.int32), lengths)
-        powers, inverse = _powers(len(codes))
-        prefix = np.zeros(len(codes) + 1, np.uint64)
-        np.cumsum((codes + np.uint64(1)) * powers[:-1], out=prefix[1:])
-        rows, columns = [], []
-        for size in range(self.chars[0], self.chars[1] + 1):
-            start = np.arange(len(codes) - size + 1)
-            start = start[owner[start] == owner[start + size - 1]] if len(start) else start
-            rows.append(owner[start])
-            columns.append(self._hash(prefix, inverse, start, start + size, "c", size))
+        owner = np.repeat(np.arange(len(X), dtype=np.uint32), lengths)
+        runs = list(self._runs(codes, owner))
         if self.words:
             text = codes.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
             ends = np.cumsum(lengths)
             tokens = [_tokenizer().cut(text[end - length : end]) for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)]
-            self._words(tokens, owner, prefix, inverse, codes, rows, columns)
-        return _counts(np.concatenate(rows), np.concatenate(columns), len(X), 1 << self.bits)
+            runs += self._words(tokens, owner, codes)
+        rows, columns = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+        return _counts(rows, columns, len(X), self.bits)
 
-    def _words(
-        self, tokens: list[list[str]], owner: Any, prefix: Any, inverse: Any, codes: Any, rows: list[Any], columns: list[Any]
-    ) -> None:
+    def _runs(self, codes: Any, owner: Any) -> Iterator[tuple[Any, Any]]:
+        """Text and column of every run of characters that lies within one text."""
+        run, power = np.zeros(len(codes), np.uint64), np.uint64(1)
+        for size in range(1, self.chars[1] + 1):
+            run = run[: len(codes) - size + 1] + (codes[size - 1 :] + np.uint64(1)) * power
+            power = np.multiply(power, _P)
+            if size >= self.chars[0]:
+                inside = owner[: len(run)] == owner[size - 1 :]
+                yield owner[: len(run)][inside], self._column(run[inside], "c", size)
+
+    def _words(self, tokens: list[list[str]], owner: Any, codes: Any) -> Iterator[tuple[Any, Any]]:
+        """Text and column of every run of words."""
+        powers, inverse = _powers(len(codes))
+        prefix = np.zeros(len(codes) + 1, np.uint64)
+        np.cumsum((codes + np.uint64(1)) * powers[:-1], out=prefix[1:])
         ends = np.cumsum(np.fromiter((len(w) for words in tokens for w in words), np.int64))
         starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
         blank = np.isin(codes[starts], (32, 10, 9)) if len(starts) else np.empty(0, bool)
@@ -132,13 +138,16 @@ class GramHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for size in range(1, self.words + 1):
             first, last = starts[: len(starts) - size + 1], ends[size - 1 :]
             inside = owner[first] == owner[last - 1] if len(first) else np.empty(0, bool)
-            rows.append(owner[first[inside]])
-            columns.append(self._hash(prefix, inverse, first[inside], last[inside], "w", size))
+            first, last = first[inside], last[inside]
+            yield owner[first], self._column((prefix[last] - prefix[first]) * inverse[first], "w", size)
 
-    def _hash(self, prefix: Any, inverse: Any, start: Any, end: Any, kind: str, size: int) -> Any:
-        run = (prefix[end] - prefix[start]) * inverse[start]
-        run = (run ^ np.uint64(_SALT[kind] + size * 0x100)) * _MIX
-        return (((run ^ (run >> np.uint64(29))) * _P) >> np.uint64(64 - self.bits)).astype(np.int32)
+    def _column(self, run: Any, kind: str, size: int) -> Any:
+        run = run ^ np.uint64(_SALT[kind] + size * 0x100)
+        run *= _MIX
+        run ^= run >> np.uint64(29)
+        run *= _P
+        run >>= np.uint64(64 - self.bits)
+        return run.astype(np.uint32)
 
 
 @lru_cache(maxsize=1)
@@ -155,6 +164,14 @@ def _powers(n: int) -> tuple[Any, Any]:
     return raised(_P), raised(_P_INVERSE)
 
 
-def _counts(rows: Any, columns: Any, n: int, width: int) -> sparse.csr_matrix:
-    counts: sparse.csr_matrix = sparse.coo_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, width)).tocsr()
-    return counts
+def _counts(rows: Any, columns: Any, n: int, bits: int) -> sparse.csr_matrix:
+    """How often each column stands in each row: pairs as one number each, sorted."""
+    pair = np.uint32 if n << bits <= 1 << 32 else np.uint64
+    pairs = (rows.astype(pair) << pair(bits)) | columns
+    pairs.sort()
+    first = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]])[: len(pairs)])
+    counts = np.diff(first, append=len(pairs)).astype(np.float32)
+    pairs = pairs[first]
+    indptr = np.searchsorted(pairs, np.arange(n + 1, dtype=np.uint64) << np.uint64(bits)).astype(np.int32)
+    indices = (pairs & pair((1 << bits) - 1)).astype(np.int32)
+    return sparse.csr_matrix((counts, indices, indptr), shape=(n, 1 << bits))
