@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fraudrisk.complaints.lexicon import Span, any_of
-from fraudrisk.complaints.screening import Screen, as_column
 from fraudrisk.packs.loader import Pack
 from fraudrisk.records.amounts import Amount, find_amounts, parse_amount
+from fraudrisk.records.screening import Screen, as_column
 
 __all__ = ["Elderly", "FactFinder", "Found"]
 

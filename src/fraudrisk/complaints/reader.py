@@ -20,8 +20,7 @@ from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.files import digest_bytes
 from fraudrisk.packs import Pack, load_pack
-from fraudrisk.privacy import mask_text
-from fraudrisk.records.cleaning import clean_text
+from fraudrisk.records.cleaning import mask_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,8 +135,8 @@ class ComplaintReader:
 
     def read_block(self, texts: list[str], titles: list[str]) -> Iterator[dict[str, Any]]:
         """Read some texts; every row has :data:`COLUMNS` (without ``id``), what a run stores beside them, and the masked text."""
-        masked = [mask_text(clean_text(t[:_LONGEST])) for t in texts]
-        heads = [mask_text(clean_text(t[:200])) for t in titles]
+        masked = mask_texts([t[:_LONGEST] for t in texts])
+        heads = mask_texts([t[:200] for t in titles])
         folded = fold_texts(masked)
         cores = self._facts.cores(folded)
         bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]

@@ -16,8 +16,8 @@ __all__ = ["Screen", "as_column", "widened"]
 
 _BLANK = r"\s\x0b\x1c-\x1f\x85\p{Z}"
 _CLASSES = {"\\d": r"\p{Nd}", "\\s": _BLANK}
-_PIECE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[^:]|.", re.DOTALL)
-_AROUND = ("(?=", "(?!")
+_PIECE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?<?[^:]|.", re.DOTALL)
+_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _FEW = 32
 """Texts from which it pays to make RE2 learn a pattern."""
 
