@@ -12,11 +12,24 @@ import hmac
 import re
 from collections.abc import Callable
 
-__all__ = ["HAS_PERSONAL", "KeyedHash", "fold_width", "looks_personal", "mask_name", "mask_numbers", "mask_phone", "mask_text"]
+__all__ = [
+    "HAS_PERSONAL",
+    "RULES",
+    "WIDE",
+    "KeyedHash",
+    "fold_width",
+    "looks_personal",
+    "mask_name",
+    "mask_numbers",
+    "mask_phone",
+    "mask_text",
+]
 
 _FULL = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _FULL |= {0x3000: 0x20, 0xFF20: 0x40, 0xFF0E: 0x2E, 0xFF0F: 0x2F, 0xFF0D: 0x2D, 0xFF3F: 0x5F, 0xFF05: 0x25, 0xFF0B: 0x2B}
 _WIDE = re.compile(f"[{''.join(re.escape(chr(c)) for c in sorted(_FULL))}]")
+WIDE = _WIDE.pattern
+"""What :func:`fold_width` changes; also valid in RE2."""
 _GAP = "[ \\t\u00a0\\-—–_.·•*]{0,2}"  # what people put between digits, also to dodge a filter
 _D = r"[0-9〇零一二三四五六七八九幺洞两]"  # a digit as spoken over a hotline: 幺三八…
 _SPOKEN = str.maketrans("〇零洞一幺二两三四五六七八九", "00011223456789"[:14])
@@ -104,6 +117,9 @@ _WORDS = (
 
 HAS_PERSONAL = f"{_NUMBERISH}|{_DWELLING_WORDS}|{_NAME_CUE}"
 """Without a match no rule can match, so the text needs no masking. Made from the rules' own pieces; also valid in RE2."""
+
+RULES = tuple(pattern for pattern, _ in (*_NUMBERS, *_DWELLINGS_AND_NAMES))
+"""Where none of them matches, :func:`mask_text` only folds widths."""
 
 _PERSONAL_HEADER = re.compile(
     r"身份证|证件号|手机|电话|联系方式|姓名|住址|家庭地址|邮箱|微信|QQ|银行卡|账号|卡号|年龄|性别|民族|出生|籍贯|phone|mobile|id_?card|email|birth",

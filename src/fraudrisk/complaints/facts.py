@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fraudrisk.complaints.lexicon import Span, any_of
 from fraudrisk.packs.loader import Pack
 from fraudrisk.records.amounts import Amount, find_amounts, parse_amount
+from fraudrisk.records.screening import Screen, as_column
 
 __all__ = ["Elderly", "FactFinder", "Found"]
 
@@ -69,20 +70,23 @@ class FactFinder:
         self._professional = any_of(lexicon.professional_claim)
         self._head = re.compile(rf"\s*(?:{'|'.join(f'(?:{p})' for p in lexicon.template_head) or '(?!)'})\s*")
         self._tails = [re.compile(p) for p in lexicon.template_tail]
+        self._may_end = Screen(re.compile("|".join(f"(?:{p})" for p in lexicon.template_tail) or "(?!)"))
+        self._may_name_old = Screen(self._explicit), Screen(self._inferred)
+        self._may_claim = Screen(self._professional)
         self._stop = frozenset(lexicon.respondent_stop)
         suffixes = sorted(lexicon.respondent_suffix, key=len, reverse=True)
         self._respondent = re.compile(
             rf"[\u4e00-\u9fffA-Za-z0-9\uff08\uff09()·*×]{{1,20}}?(?:{'|'.join(map(re.escape, suffixes)) or '(?!)'})"
         )
 
+    def cores(self, texts: Sequence[str]) -> list[tuple[int, int]]:
+        """:meth:`core` of every text."""
+        templates = self._may_end.may_match(as_column([t[-_TAIL:] for t in texts]))
+        return [self.core(text) if tail else (self._begin(text), len(text)) for text, tail in zip(texts, templates, strict=True)]
+
     def core(self, text: str) -> tuple[int, int]:
         """Where the complaint itself begins and ends, without the ticket's template head and tail."""
-        start, end = 0, len(text)
-        for _ in range(4):
-            match = self._head.match(text, start)
-            if not match or match.end() == start or match.end() >= end - 5:
-                break
-            start = match.end()
+        start, end = self._begin(text), len(text)
         for _ in range(4):
             cut = min(
                 (m.start() for p in self._tails if (m := p.search(text, max(start, end - _TAIL), end)) and m.start() > start + 5),
@@ -93,6 +97,19 @@ class FactFinder:
             end = cut
         return start, end
 
+    def _begin(self, text: str) -> int:
+        start = 0
+        for _ in range(4):
+            match = self._head.match(text, start)
+            if not match or match.end() == start or match.end() >= len(text) - 5:
+                break
+            start = match.end()
+        return start
+
+    def professionals(self, texts: Sequence[str]) -> list[bool]:
+        """:meth:`professional` of every text."""
+        return [may and self.professional(t) for t, may in zip(texts, self._may_claim.may_match(as_column(texts)), strict=True)]
+
     def professional(self, text: str) -> bool:
         """Whether it reads like a professional claimant's template."""
         return len({m.group() for m in self._professional.finditer(text)}) >= 2
@@ -101,6 +118,15 @@ class FactFinder:
         """明确 where age or old people are named, 推断 where family or habits suggest it, else 未知."""
         explicit, inferred = self.elderly_flags(text)
         return "明确" if explicit else "推断" if inferred else "未知"
+
+    def elderly_flags_of(self, texts: Sequence[str]) -> list[list[bool]]:
+        """:meth:`elderly_flags` of every text."""
+        column = as_column(texts)
+        may = zip(*(screen.may_match(column) for screen in self._may_name_old), strict=True)
+        return [
+            [explicit and bool(self._explicit.search(t)), inferred and bool(self._inferred.search(t))]
+            for t, (explicit, inferred) in zip(texts, may, strict=True)
+        ]
 
     def elderly_flags(self, text: str) -> list[bool]:
         """Whether it uses words that name old people, and words that suggest them."""

@@ -14,14 +14,13 @@ import numpy as np
 from fraudrisk.bundle import load_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier, as_texts
 from fraudrisk.complaints.facts import FactFinder, Found
-from fraudrisk.complaints.grams import fold_text
+from fraudrisk.complaints.grams import fold_texts, letters_of
 from fraudrisk.complaints.lexicon import Span, TacticFinder
 from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.files import digest_bytes
 from fraudrisk.packs import Pack, load_pack
-from fraudrisk.privacy import mask_text
-from fraudrisk.records.cleaning import clean_text
+from fraudrisk.records.cleaning import mask_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +31,6 @@ COLUMNS = ("id", "category", "confidence", "secondary", "tactics", "stage", "eld
 """What reading gives, in this order."""
 
 _SECONDARY = 0.2
-_NO_WORD = re.compile(r"[\W_]+")
 _SENTENCE = re.compile(r"[\u3002\uff01\uff1f!?\uff1b;\n]")
 _DILUTED, _PART = 220, 160
 """Characters from which a text is also read in parts, and the least length of a part."""
@@ -142,24 +140,35 @@ class ComplaintReader:
 
     def read_block(self, texts: list[str], titles: list[str]) -> Iterator[dict[str, Any]]:
         """Read some texts; every row has :data:`COLUMNS` (without ``id``), what a run stores beside them, and the masked text."""
-        masked = [mask_text(clean_text(t[:_LONGEST])) for t in texts]
-        heads = [mask_text(clean_text(t[:200])) for t in titles]
-        folded = [fold_text(t) for t in masked]
-        cores = [self._facts.core(t) for t in folded]
-        views = [_view(h, f[a:b]) for h, f, (a, b) in zip(heads, folded, cores, strict=True)]
+        masked = mask_texts([t[:_LONGEST] for t in texts])
+        heads = mask_texts([t[:200] for t in titles])
+        folded = fold_texts(masked)
+        cores = self._facts.cores(folded)
+        bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
+        views = [_view(h, b) for h, b in zip(heads, bodies, strict=True)]
         if not views:
             return
         features = self.classifier.features(views)
         probabilities = self._probabilities(features, views)
-        bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
-        chosen = [self._category(p, view) for p, view in zip(probabilities, views, strict=True)]
+        chosen = self._categories(probabilities, views)
         shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
-        amounts, respondents, elderly = self._amounts(features, bodies), self.respondents(bodies), self._elderly(features, views)
-        for i in range(len(texts)):
-            category, confidence = chosen[i]
-            body = _Body(masked[i], bodies[i], cores[i][0], views[i])
+        columns = zip(
+            masked,
+            bodies,
+            cores,
+            chosen,
+            probabilities,
+            shown,
+            self._amounts(features, bodies),
+            self.respondents(bodies),
+            self._elderly(features, views),
+            self._facts.professionals(bodies),
+            letters_of(bodies),
+            strict=True,
+        )
+        for text, body, (start, _), (category, confidence), p, tactics, amount, respondent, elderly, professional, letters in columns:
             yield self._row(
-                body, category, confidence, self._second(probabilities[i], category), shown[i], amounts[i], respondents[i], elderly[i]
+                _Body(text, body, start), category, confidence, p, tactics, amount, respondent, elderly, professional, digest_bytes(letters)
             )
 
     def _probabilities(self, features: Any, views: list[str]) -> Any:
@@ -173,23 +182,26 @@ class ComplaintReader:
             owner = np.array([i for i, _ in parts])
             apart = self.classifier.scores(self.classifier.features([part for _, part in parts]))
             margin = apart[:, self._fraud].max(axis=1) - apart[:, ~self._fraud].max(axis=1)
-            for i in np.unique(owner):
-                rows = np.flatnonzero(owner == i)
-                scores[i] = (scores[i] + apart[rows[margin[rows].argmax()]]) / 2
+            first = np.flatnonzero(np.diff(owner, prepend=-1))
+            best = np.lexsort((-margin, owner))[first]
+            scores[owner[first]] = (scores[owner[first]] + apart[best]) / 2
         return self.classifier.probabilities(scores)
 
-    def _category(self, p: Any, view: str) -> tuple[str, float]:
-        """The most probable category; a fraud one where fraud as a whole is probable enough."""
-        classes = self.classifier.classes_
-        if not any(c.isalpha() for c in view):  # nothing to read: emoji, digits, punctuation
-            return self._plain if self._plain in classes else str(classes[p.argmax()]), round(1 / len(classes), 4)
-        if self._fraud.any() and p[self._fraud].sum() >= self._threshold:
-            best = int(np.where(self._fraud, p, -1.0).argmax())
-        elif self._fraud.any() and not self._fraud.all():
-            best = int(np.where(self._fraud, -1.0, p).argmax())
+    def _categories(self, p: Any, views: list[str]) -> list[tuple[str, float]]:
+        """The most probable category of each text; a fraud one where fraud as a whole is probable enough."""
+        classes = [str(c) for c in self.classifier.classes_]
+        if self._fraud.any() and not self._fraud.all():
+            is_fraud = p[:, self._fraud].sum(axis=1) >= self._threshold
+            best = np.where(is_fraud[:, None] == self._fraud, p, -1.0).argmax(axis=1)
         else:
-            best = int(p.argmax())
-        return str(classes[best]), round(float(p[best]), 4)
+            best = p.argmax(axis=1)
+        sure = p[np.arange(len(p)), best].tolist()
+        chosen = [(classes[k], round(q, 4)) for k, q in zip(best.tolist(), sure, strict=True)]
+        for i, view in enumerate(views):
+            if not any(map(str.isalpha, view)):  # nothing to read: emoji, digits, punctuation
+                plain = self._plain if self._plain in classes else classes[int(p[i].argmax())]
+                chosen[i] = plain, round(1 / len(classes), 4)
+        return chosen
 
     def _shown(self, features: Any, bodies: list[str], fraud: list[bool]) -> list[_Shown]:
         """Spans, stage and the words of the stage of every text; only fraud is looked into."""
@@ -227,7 +239,7 @@ class ComplaintReader:
     def _elderly(self, features: Any, views: list[str]) -> list[str]:
         if self.parts is None:
             return [self._facts.elderly(v) for v in views]
-        return self.parts.elderly.decide(features, [self._facts.elderly_flags(v) for v in views])
+        return self.parts.elderly.decide(features, self._facts.elderly_flags_of(views))
 
     def respondents(self, bodies: list[str]) -> list[Found | None]:
         """Who is complained of in each folded text."""
@@ -240,15 +252,16 @@ class ComplaintReader:
         body: _Body,
         category: str,
         confidence: float,
-        second: str | None,
+        p: Any,
         shown: _Shown,
         amount: Found | None,
         respondent: Found | None,
         elderly: str,
+        professional: bool,
+        text_key: str,
     ) -> dict[str, Any]:
         spans, stage, stage_words = shown
         fraud = self._is_fraud[category]
-        professional = self._facts.professional(body.text)
         if professional:
             spans = []
         paid = float(str(amount.value)) if amount else None
@@ -256,7 +269,7 @@ class ComplaintReader:
         return {
             "category": category if confidence >= self.abstain else None,
             "confidence": confidence,
-            "secondary": second if fraud else None,
+            "secondary": self._second(p, category) if fraud else None,
             "tactics": sorted({s.tactic for s in spans}),
             "stage": stage,
             "elderly": elderly,
@@ -268,7 +281,7 @@ class ComplaintReader:
             ],
             "promised_return": promised.value if promised else None,
             "professional_claim": professional,
-            "text_key": digest_bytes(_NO_WORD.sub("", body.text)),
+            "text_key": text_key,
             "stage_quote": body.quote(stage_words),
             "amount_quote": body.quote(amount),
             "return_quote": body.quote(promised),
@@ -292,7 +305,6 @@ class _Body:
     masked: str
     text: str
     place: int
-    view: str
 
     def words(self, start: int, end: int) -> str:
         return self.masked[self.place + start : self.place + min(end, len(self.text))]

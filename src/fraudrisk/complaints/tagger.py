@@ -37,6 +37,8 @@ _B, _I, _O = 0, 1, 2
 _P = np.uint64(0x9E3779B97F4A7C15)
 _SEEN = 300
 """Characters in which a complaint names whom it is about."""
+_CHUNK = 8192
+"""Characters hashed at a time."""
 _FEW = 8
 """Texts from which it pays to walk through all of them together."""
 _IMPOSSIBLE = -1e9
@@ -56,6 +58,8 @@ class NameTagger:
 
     def __init__(self, weights: Any, transitions: Any) -> None:
         self.weights, self.transitions = weights, transitions
+        # by how much a tag beats being outside: all that a path depends on, and two numbers are read quicker than three
+        self._over = np.ascontiguousarray(weights[:, :_O] - weights[:, _O:])
 
     @classmethod
     def fit(cls, texts: Sequence[str], names: Sequence[str | None], *, epochs: int = 6, seed: int = 0) -> NameTagger:
@@ -95,17 +99,20 @@ class NameTagger:
         joined = ("\0" * _PAD).join(heads)
         if not joined.strip("\0"):
             return [None] * len(texts)
-        scores = _sums(self.weights, _columns(joined))
+        scores = _scores(self._over, joined)
         scores[:, _B] += _EAGER
-        starts = np.concatenate([[0], np.cumsum([len(h) + _PAD for h in heads])[:-1]])
+        lengths = np.array([len(h) for h in heads])
+        starts = np.cumsum(lengths + _PAD) - lengths - _PAD
         if len(heads) < _FEW:
-            tags = [
-                _viterbi(scores[a : a + len(h)].astype(np.float64), self.transitions) if h else np.empty(0, np.int64)
-                for a, h in zip(starts, heads, strict=True)
+            scores = np.column_stack([scores, np.zeros(len(scores))])
+            return [
+                _first(_viterbi(scores[a : a + n], self.transitions)) if n else None
+                for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)
             ]
-        else:
-            tags = _viterbi_together(scores, starts, np.array([len(h) for h in heads]), self.transitions)
-        return [_first(t) for t in tags]
+        order = np.argsort(-lengths, kind="stable")  # longest first: those that go on are the first ones at every place
+        tags = _viterbi_together(scores, starts[order], lengths[order], self.transitions)
+        names = dict(zip(order.tolist(), _first_of_each(tags), strict=True))
+        return [names[k] for k in range(len(texts))]
 
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores: only rows that carry weight."""
@@ -136,17 +143,28 @@ def _first(tags: Any) -> tuple[int, int] | None:
 
 def _columns(text: str) -> Any:
     """Hashed runs around every character, shape (n_templates, n_characters)."""
+    return _hashed(_codes(text))
+
+
+def _codes(text: str) -> Any:
+    """Code points between edges; a null is an edge, like the padding."""
     codes = np.zeros(len(text) + 2 * _PAD, np.uint64)
-    codes[_PAD:-_PAD] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)  # a null is an edge, like the padding
+    codes[_PAD:-_PAD] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return codes
+
+
+def _hashed(codes: Any) -> Any:
+    n = len(codes) - 2 * _PAD
     one = codes * _P
     two = (one[:-1] ^ codes[1:]) * _P
-    runs = {1: one, 2: two, 3: (two[:-1] ^ codes[2:]) * _P}
-    out = np.empty((len(_TEMPLATES), len(text)), np.int64)
+    three = (two[:-1] ^ codes[2:]) * _P
+    runs = {size: run ^ (run >> np.uint64(29)) for size, run in ((1, one), (2, two), (3, three))}
+    out = np.empty((len(_TEMPLATES), n), np.uint64)
     for k, (offset, size) in enumerate(_TEMPLATES):
-        run = runs[size][_PAD + offset : _PAD + offset + len(text)]
-        mixed = (run ^ (run >> np.uint64(29)) ^ np.uint64(k + 1)) * _P
-        out[k] = mixed >> np.uint64(64 - _BITS)
-    return out
+        np.bitwise_xor(runs[size][_PAD + offset : _PAD + offset + n], np.uint64(k + 1), out=out[k])
+    out *= _P
+    out >>= np.uint64(64 - _BITS)
+    return out.view(np.int64)
 
 
 def _sums(weights: Any, columns: Any) -> Any:
@@ -154,6 +172,15 @@ def _sums(weights: Any, columns: Any) -> Any:
     scores = weights.take(columns[0], axis=0)
     for row in columns[1:]:
         scores += weights.take(row, axis=0)
+    return scores
+
+
+def _scores(weights: Any, text: str) -> Any:
+    """:func:`_sums` of a long text, some characters at a time so that their runs stay in the processor's cache."""
+    codes = _codes(text)
+    scores = np.empty((len(text), weights.shape[1]), weights.dtype)
+    for start in range(0, len(text), _CHUNK):
+        scores[start : start + _CHUNK] = _sums(weights, _hashed(codes[start : start + _CHUNK + 2 * _PAD]))
     return scores
 
 
@@ -189,26 +216,51 @@ def _viterbi(scores: Any, transitions: Any) -> Any:
     return np.array(tags[::-1])
 
 
-def _viterbi_together(scores: Any, starts: Any, lengths: Any, transitions: Any) -> list[Any]:
-    """:func:`_viterbi` for many texts, place by place."""
-    step = transitions.astype(np.float64).copy()
-    step[_O, _I] = _IMPOSSIBLE
-    n, longest = len(starts), int(lengths.max())
-    best = np.where(lengths[:, None] > 0, scores[starts].astype(np.float64), 0.0)
-    best[:, _I] = _IMPOSSIBLE
-    back = np.empty((longest, n, 3), np.int8)
-    rows = np.arange(n)
-    for i in range(1, longest):
-        going = np.flatnonzero(lengths > i)
-        paths = best[going][:, :, None] + step
-        came = paths.argmax(axis=1)
-        back[i, going] = came
-        best[going] = np.take_along_axis(paths, came[:, None, :], axis=1)[:, 0, :] + scores[starts[going] + i]
-    tags = np.full((n, longest), _O, np.int8)
-    last = best.argmax(axis=1)
-    for i in range(longest - 1, -1, -1):
-        there = lengths > i
-        tags[there, i] = last[there]
-        if i:
-            last = np.where(there, back[i, rows, last], last)
-    return [tags[k, : lengths[k]] for k in range(n)]
+def _viterbi_together(scores: Any, starts: Any, lengths: Any, transitions: Any) -> Any:
+    """:func:`_viterbi` for many texts, place by place; the longest first, and scores over being outside.
+
+    Returns
+    -------
+    ndarray of int8, shape (longest + 1, n_texts)
+        Tags down the columns, outside after the end of a text.
+    """
+    (bb, bi, bo), (ib, ii, io), (ob, _, oo) = transitions.tolist()
+    n, longest = len(starts), int(lengths[0])
+    going = n - np.cumsum(np.bincount(lengths, minlength=longest + 1))  # texts longer than a place
+    b, i, o = np.zeros(n), np.full(n, _IMPOSSIBLE), np.zeros(n)
+    b[: going[0]] = scores[starts[: going[0]], _B]
+    back = np.empty((longest, 3, n), np.int8)
+    for place in range(1, longest):
+        m = going[place]
+        here = scores[starts[:m] + place]
+        b_, i_, o_ = b[:m], i[:m], o[:m]
+        to_b, back[place, _B, :m] = _best(b_ + bb, i_ + ib, o_ + ob)
+        to_i, back[place, _I, :m] = _best(b_ + bi, i_ + ii)
+        to_o, back[place, _O, :m] = _best(b_ + bo, i_ + io, o_ + oo)
+        b[:m], i[:m], o[:m] = to_b + here[:, _B], to_i + here[:, _I], to_o
+    tags = np.full((longest + 1, n), _O, np.int8)
+    last, column = _best(b, i, o)[1], np.arange(n)
+    for place in range(longest - 1, -1, -1):
+        m = going[place]
+        tags[place, :m] = last[:m]
+        if place:
+            last[:m] = back[place, last[:m], column[:m]]
+    return tags
+
+
+def _best(*paths: Any) -> tuple[Any, Any]:
+    """The highest of some paths and which it is; the later of equals, as in :func:`_viterbi`."""
+    best, which = paths[0], np.zeros(len(paths[0]), np.int8)
+    for tag, path in enumerate(paths[1:], 1):
+        which[path >= best] = tag
+        best = np.maximum(best, path)
+    return best, which
+
+
+def _first_of_each(tags: Any) -> list[tuple[int, int] | None]:
+    """:func:`_first` of every column."""
+    begins = tags == _B
+    begin = begins.argmax(axis=0)
+    after = (tags != _I) & (np.arange(len(tags))[:, None] > begin)
+    found = zip(begins.any(axis=0).tolist(), begin.tolist(), after.argmax(axis=0).tolist(), strict=True)
+    return [(a, b) if named else None for named, a, b in found]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,21 +17,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fraudrisk.files import digest_bytes
-from fraudrisk.privacy import HAS_PERSONAL, KeyedHash, fold_width, mask_name, mask_numbers, mask_phone, mask_text
+from fraudrisk.privacy import HAS_PERSONAL, RULES, WIDE, KeyedHash, fold_width, mask_name, mask_numbers, mask_phone, mask_text
 from fraudrisk.records.headers import HeaderMap
 from fraudrisk.records.readers import RawBatch
 from fraudrisk.records.rejects import Fault
+from fraudrisk.records.screening import Screen, as_column
 from fraudrisk.records.tables import Column, Table
 from fraudrisk.records.uscc import CheckedUscc, check_uscc
 from fraudrisk.records.values import NULLS, PARSERS
 
-__all__ = ["Cleaner", "clean_text", "stored_schema"]
+__all__ = ["Cleaner", "clean_text", "mask_texts", "stored_schema"]
 
 _NULLS = pa.array(sorted(NULLS))
 _WIDE = r"[\x{FF01}-\x{FF5E}\x{3000}]"
 _NOISE = r"[\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2064}\x{FEFF}\x{AD}\x00-\x08\x0B\x0C\x0E-\x1F\x7F]|<[A-Za-z/!]|&[a-zA-Z#]|\s\s|[\x{FF10}-\x{FF5A}\x{3000}]"
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TAG = re.compile(r"</?[A-Za-z!][^<>]{0,300}>")
+_UNCLEAN = Screen(re.compile(rf"{_ZERO_WIDTH.pattern}|[<&]|\s\n|\n\s|[ \t][ \t]|{WIDE}"))
+"""What :func:`clean_text` takes away or changes, but for blanks at the ends."""
+_PERSONAL = Screen(re.compile("|".join(f"(?:{rule.pattern})" for rule in RULES)))
 _TOTAL = r"^(?:合\s*计|总\s*计|小\s*计)"
 _TOTAL_WITHIN = 3
 """Columns in which a totals row says what it is."""
@@ -83,6 +87,18 @@ def clean_text(text: str) -> str:
     if "&" in text:
         text = html.unescape(text).replace("\xa0", " ")
     return re.sub(r"[ \t\u3000]{2,}", " ", re.sub(r"\s*\n\s*", "\n", fold_width(text))).strip()
+
+
+def mask_texts(texts: Sequence[str]) -> list[str]:
+    """Every text cleaned and masked: ``mask_text(clean_text(t))``, where only those that need it are looked into.
+
+    Examples
+    --------
+    >>> mask_texts(["<p>路灯不亮", " 来电人张三丰,电话13812345678"])
+    ['路灯不亮', '来电人张**,电话138****5678']
+    """
+    clean = [clean_text(t) if may else t.strip() for t, may in zip(texts, _UNCLEAN.may_match(as_column(texts)), strict=True)]
+    return [mask_text(t) if may else t for t, may in zip(clean, _PERSONAL.may_match(as_column(clean)), strict=True)]
 
 
 def _map_where(array: pa.Array, pattern: str, function: Callable[[str], str]) -> pa.Array:
