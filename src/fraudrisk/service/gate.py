@@ -44,6 +44,10 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PLAIN = re.compile(r"[0-9A-Za-z\-]{1,40}")
 _SLOW_SECONDS = 2.0
 _BODY_SECONDS = 20
+_BODILESS = frozenset({"GET", "HEAD"})
+_LOGIN_BYTES = 16_384
+"""Most bytes of a body whose sender is not known yet: a key or a token (8 kB at most) in a form."""
+_DIGITS = 18
 _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 """A request's id: drawn once by the process, then counted."""
 
@@ -145,20 +149,20 @@ class Gate:
                 raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
         elif wait := service.buckets.take(visit.principal.who):
             raise _too_many(wait)
-        if b"content-length" not in headers and b"transfer-encoding" not in headers:
-            return receive
+        if scope["method"] in _BODILESS and b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return receive  # nobody reads it; of other methods HTTP/2 bodies come without either header
+        most = min(service.settings.body_limit, _LOGIN_BYTES) if visit.principal is None else service.settings.body_limit
         try:  # read only now: nobody who is unknown makes us wait for a body, but at the login
             async with asyncio.timeout(_BODY_SECONDS):
-                body = await self._body(headers, receive)
+                body = await self._body(headers, receive, most)
         except TimeoutError as error:
             raise ProblemError(400, "the body did not arrive in time", mend="send it again") from error
         visit.input = service.hashed(asked + b"\n" + body)
         return _replay(body)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        limit = self._service.settings.body_limit
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
         said = headers.get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > limit:
+        if not said.isdigit() or len(said) > _DIGITS or int(said) > limit:
             raise _too_large(limit)
         parts, size = [], 0
         while True:
