@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
+from fraudrisk.service.limits import Buckets
 from tests.service.conftest import Served
 
 
@@ -48,3 +48,31 @@ def test_strangers_cannot_make_us_hold_megabytes(served: Served) -> None:
 
 def test_a_length_of_thousands_of_digits_is_too_large(served: Served) -> None:
     assert served.ask("analyst", "POST", "/v1/complaints:read", content=b"{}", headers={"Content-Length": "9" * 5000}).status_code == 413
+
+
+def lines(served: Served) -> list[dict[str, Any]]:
+    """Every line of the audit log, when it has come to rest."""
+    time.sleep(0.3)
+    folder = served.workspace.path / "audit"
+    return [json.loads(raw) for p in sorted(folder.glob("*.jsonl")) for raw in p.read_text().splitlines()]
+
+
+def test_refusals_for_speed_do_not_fill_the_log(serve: Callable[..., Served]) -> None:
+    """Strangers had a line for each 429, at the speed of the network; so had keys."""
+    served = serve(anonymous_per_second=0.5, rate_per_second=0.5, rate_burst=2)
+    assert [served.get(None, "/v1/model").status_code for _ in range(300)].count(429) == 290
+    assert [served.get("analyst", "/v1/model").status_code for _ in range(100)].count(429) == 98
+    said = [e for e in lines(served) if e["status"] == 429]
+    assert len(said) < 30
+    assert {(e["action"], e["role"]) for e in said} == {("refused", ""), ("refused", "analyst")}
+    assert [sum(e["count"] for e in said if e["role"] == role) for role in ("", "analyst")] == [290, 98]
+    assert served.verified().faults == ()
+
+
+def test_the_caller_not_seen_longest_is_forgotten() -> None:
+    buckets = Buckets(rate=1e-9, burst=1, most=2)
+    for who in ("a", "b"):
+        assert buckets.take(who) == 0.0
+    assert buckets.take("a") > 0
+    assert buckets.take("c") == 0.0
+    assert buckets.take("a") > 0, "whoever keeps asking keeps his empty bucket"

@@ -55,14 +55,14 @@ _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
+    __slots__ = ("_service", "action", "asked", "counted", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
 
     def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
         self._service, self.purpose, self.headers = service, purpose, headers
         self.principal: Principal | None = None
         self.session: Session | None = None
         self.action, self.object, self.input, self.output = "", "", "", ""
-        self.asked = False
+        self.asked = self.counted = False
         self.request = f"{_PROCESS}{next(_NUMBERS):08x}"
 
     def about(self, thing: str, *, known: bool) -> None:
@@ -144,11 +144,11 @@ class Gate:
             visit.principal, why = await service.auth.recognise(headers.get(b"authorization", b""))
         if visit.principal is None:
             if wait := service.strangers.take(""):
-                raise _too_many(wait)
+                raise self._too_many(visit, wait)
             if not (page and scope["path"] == LOGIN):
                 raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
         elif wait := service.buckets.take(visit.principal.who):
-            raise _too_many(wait)
+            raise self._too_many(visit, wait)
         if scope["method"] in _BODILESS and b"content-length" not in headers and b"transfer-encoding" not in headers:
             return receive  # nobody reads it; of other methods HTTP/2 bodies come without either header
         most = min(service.settings.body_limit, _LOGIN_BYTES) if visit.principal is None else service.settings.body_limit
@@ -159,6 +159,12 @@ class Gate:
             raise ProblemError(400, "the body did not arrive in time", mend="send it again") from error
         visit.input = service.hashed(asked + b"\n" + body)
         return _replay(body)
+
+    def _too_many(self, visit: Visit, wait: float) -> ProblemError:
+        who = visit.principal
+        visit.counted = True
+        self._service.refusals.count(who.who if who else "", who.role if who else "")
+        return ProblemError(429, "too many requests", mend=f"wait {wait:.1f} seconds", headers={"Retry-After": str(int(wait) + 1)})
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
         said = headers.get(b"content-length", b"0")
@@ -211,7 +217,7 @@ class _Answer:
         headers += [h for h in gate._headers if h[0] not in have]
         headers.append((b"x-request-id", visit.request.encode()))
         message["headers"] = headers
-        if not self._open:
+        if not self._open and not visit.counted:
             visit.output = visit.output or hashlib.sha256(body).hexdigest()[:16]
             line = visit.line("done", status)
             if visit.asked:
@@ -253,10 +259,6 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-def _too_many(wait: float) -> ProblemError:
-    return ProblemError(429, "too many requests", mend=f"wait {wait:.1f} seconds", headers={"Retry-After": str(int(wait) + 1)})
 
 
 def _too_large(limit: int) -> ProblemError:

@@ -15,12 +15,12 @@ from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.outcomes.schema import clue as ledger_clue
 from fraudrisk.outcomes.schema import move as ledger_move
 from fraudrisk.scoring import Leader
-from fraudrisk.service.audit import AuditLog, audit_folder, keep_anchor
+from fraudrisk.service.audit import AuditLog, QueueFullError, audit_folder, keep_anchor
 from fraudrisk.service.auth import Authenticator
 from fraudrisk.service.chain import Chain
 from fraudrisk.service.cursors import Cursors
 from fraudrisk.service.filling import index_folder
-from fraudrisk.service.limits import Buckets
+from fraudrisk.service.limits import Buckets, Refusals
 from fraudrisk.service.logs import set_up
 from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
@@ -28,7 +28,7 @@ from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.schemas import Move
 from fraudrisk.service.sessions import Sessions
 from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
-from fraudrisk.service.tables import open_store, store_url
+from fraudrisk.service.tables import now_text, open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Service:
         self.cursors = Cursors(key)
         self.buckets = Buckets(self.settings.rate_per_second, self.settings.rate_burst)
         self.strangers = Buckets(self.settings.anonymous_per_second, 20 * self.settings.anonymous_per_second)
+        self.refusals = Refusals()
         self.release: Release | None = None
         self.refusal: Callable[[Scope, ProblemError], Response | None] | None = None
         """How a refusal is shown to people on pages; None, or an answer of None: as a problem."""
@@ -96,6 +97,7 @@ class Service:
         if self._task:
             self._task.cancel()
         self.metrics.flush()
+        self._note_refusals()
         await anyio.to_thread.run_sync(self.audit.close)
         await self.reader.close()
         self.ledger.close()
@@ -118,6 +120,14 @@ class Service:
             raise ProblemError(503, "no run was published yet", mend="fraudrisk releases WS --publish", headers={"Retry-After": "10"})
         return self.release
 
+    def _note_refusals(self) -> None:
+        """Those who came too fast, a line each with how often; they are counted on where the log has no room."""
+        for who, role, n in self.refusals.take() if self.audit.room() else ():
+            try:
+                self.audit.note({"at": now_text(), "who": who, "role": role, "purpose": "", "action": "refused", "object": "", "status": 429, "count": n})
+            except QueueFullError:
+                self.log.error("refusals were not written down")
+
     # -- the release -------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
@@ -126,6 +136,7 @@ class Service:
             await asyncio.sleep(self.settings.release_poll_seconds)
             self.metrics.flush()
             self.metrics.waiting(self.audit.length())
+            self._note_refusals()
             try:
                 await self.reader.refresh()
                 await self._adopt()
