@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fraudrisk.service.audit import AuditLog, keep_anchor
+from fraudrisk.service.chain import Chain, Head
 from fraudrisk.service.limits import Buckets
 from tests.service.conftest import Served
 
@@ -43,7 +49,7 @@ def test_a_body_nobody_announced_is_bounded(served: Served) -> None:
 
 
 def test_strangers_cannot_make_us_hold_megabytes(served: Served) -> None:
-    assert served.client.post("/login", data={"key": "k" * 20_000}).status_code == 413
+    assert served.client.post("/login", data={"key": "k" * 100_000}).status_code == 413
 
 
 def test_a_length_of_thousands_of_digits_is_too_large(served: Served) -> None:
@@ -76,3 +82,72 @@ def test_the_caller_not_seen_longest_is_forgotten() -> None:
     assert buckets.take("a") > 0
     assert buckets.take("c") == 0.0
     assert buckets.take("a") > 0, "whoever keeps asking keeps his empty bucket"
+
+
+# -- the audit log -----------------------------------------------------------------------------------------------------------
+
+
+def shortened(folder: Path, lines: int) -> None:
+    """What somebody does who may write the log and not the store: cut its end, and the head with it."""
+    path = max(folder.glob("*.jsonl"))
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-lines]))
+    (folder / "head.json").unlink()
+
+
+def test_a_log_that_grew_again_after_it_was_cut_is_found(served: Served) -> None:
+    """The anchor was replaced as soon as the log was as long as before: then nothing told of the lines that were gone."""
+    move = {"json": {"to": "已转办"}, "headers": {"Idempotency-Key": "key-00001"}}
+    assert served.ask("inspector", "POST", f"/v1/clues/{served.some_clue}/outcome", **move).status_code == 200
+    lines(served)
+    shortened(served.workspace.path / "audit", 4)
+    for n in range(20):
+        served.get("analyst", "/v1/model")
+        served.ask("inspector", "POST", f"/v1/clues/YL-none-{n}/outcome", json=move["json"], headers={"Idempotency-Key": f"key-1000{n}"})
+    lines(served)
+    assert served.verified().faults, "the lines that were cut are missed"
+    assert served.get(None, "/readyz").status_code == 503
+    assert served.get("analyst", "/v1/model").status_code == 503
+
+
+def test_a_kept_head_is_only_replaced_by_one_that_follows_it(tmp_path: Path, served: Served) -> None:
+    chain = Chain(tmp_path)
+    head = chain.append([{"n": n} for n in range(5000)])
+    engine = served.app.state.service._engine
+    keep_anchor(engine, chain, head)
+    keep_anchor(engine, chain, replace(head, seq=3, hash="0" * 64))  # another process is a little behind
+    assert chain.holds(head.chain, 2500, json.loads(max(tmp_path.glob("*.jsonl")).read_bytes().splitlines()[2499])["hash"])
+    assert not chain.holds(head.chain, 2500, "0" * 64)
+    assert not chain.holds(head.chain, 5001, "0" * 64)
+
+
+def test_a_store_that_is_away_doubles_no_line(tmp_path: Path) -> None:
+    """Lines were written again, every 0.2 seconds, for as long as the anchor could not be kept."""
+    away = True
+
+    def keep(_: Head) -> None:
+        if away:
+            raise OSError("no store")
+
+    log = AuditLog(Chain(tmp_path), keep)
+    log._kept = (time.monotonic() - 60, 0)
+    for n in range(5):
+        log.note({"n": n})
+    time.sleep(1.0)
+    assert log.broken
+    with pytest.raises(Exception, match="cannot be"):
+        log.note({"n": 5})
+    away = False
+    time.sleep(0.5)
+    assert log.broken is None
+    log.note({"n": 6})
+    log.close()
+    assert [json.loads(raw)["n"] for p in tmp_path.glob("*.jsonl") for raw in p.read_text().splitlines()] == [0, 1, 2, 3, 4, 6]
+
+
+def test_the_first_page_of_an_empty_log(served: Served) -> None:
+    """A second machine's log is empty when its auditor first looks."""
+    lines(served)
+    for path in (served.workspace.path / "audit").iterdir():
+        path.unlink()
+    answer = served.get("auditor", "/v1/audit")
+    assert (answer.status_code, answer.json()["entries"]) == (200, [])

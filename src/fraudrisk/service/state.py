@@ -79,7 +79,7 @@ class Service:
         self.auth = Authenticator(self.settings, self.reader)
         self.sessions = Sessions(self.workspace._key(), self.settings, self.reader, self._engine)
         chain = Chain(audit_folder(self.workspace), segment_bytes=self.settings.audit_segment_bytes)
-        self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, head), queue=self.settings.audit_queue)
+        self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, chain, head), queue=self.settings.audit_queue)
         self.ledger = await anyio.to_thread.run_sync(ledger_of, self.workspace)
         self.batches = anyio.CapacityLimiter(_BATCH_WORKERS)
         self.searches = anyio.CapacityLimiter(2)
