@@ -45,8 +45,8 @@ _PLAIN = re.compile(r"[0-9A-Za-z\-]{1,40}")
 _SLOW_SECONDS = 2.0
 _BODY_SECONDS = 20
 _BODILESS = frozenset({"GET", "HEAD"})
-_LOGIN_BYTES = 16_384
-"""Most bytes of a body whose sender is not known yet: a key or a token (8 kB at most) in a form."""
+_LOGIN_BYTES = 65_536
+"""Most bytes of a body whose sender is not known yet: a key or a token (8 kB at most) in a form, with room to say what is wrong with it."""
 _DIGITS = 18
 _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 """A request's id: drawn once by the process, then counted."""

@@ -96,7 +96,7 @@ def _latest(folder: Path, place: dict[str, Any], limit: int) -> tuple[str, list[
     number, end = int(place.get("segment", head.segment)), int(place.get("end", head.bytes))
     paths = segments(folder, head.chain)
     lines: list[bytes] = []
-    while number > 0 and len(lines) < limit:
+    while 0 < number <= len(paths) and len(lines) < limit:
         with paths[number - 1].open("rb") as stream:
             start = max(0, end - _BLOCK)
             stream.seek(start)
@@ -110,4 +110,4 @@ def _latest(folder: Path, place: dict[str, Any], limit: int) -> tuple[str, list[
             end = paths[number - 1].stat().st_size
         elif end <= 0:
             break
-    return head.chain, lines, {"segment": number, "end": end} if end > 0 else {}
+    return head.chain, lines, {"segment": number, "end": end} if end > 0 and number <= len(paths) else {}
