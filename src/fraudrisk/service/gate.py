@@ -48,6 +48,7 @@ _BODILESS = frozenset({"GET", "HEAD"})
 _LOGIN_BYTES = 65_536
 """Most bytes of a body whose sender is not known yet: a key or a token (8 kB at most) in a form, with room to say what is wrong with it."""
 _DIGITS = 18
+_PURPOSE_BYTES = 1024
 _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 """A request's id: drawn once by the process, then counted."""
 
@@ -186,9 +187,9 @@ class Gate:
 
     def _clean_purpose(self, raw: bytes) -> str:
         """What somebody wrote about their purpose, short and without personal data."""
-        said = raw[:240].decode("utf-8", "replace")
-        said = "".join(c if c.isprintable() else " " for c in said).strip()[:64]
-        return mask_text(said) or self._service.settings.purpose
+        said = raw[:_PURPOSE_BYTES].decode("utf-8", "replace")
+        said = "".join(c if c.isprintable() else " " for c in said).strip()
+        return mask_text(said)[:64] or self._service.settings.purpose  # masked while whole: half a number is not seen to be one
 
 
 class _Answer:
