@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,8 +16,11 @@ import pytest
 
 from fraudrisk.service.audit import AuditLog, keep_anchor
 from fraudrisk.service.chain import Chain, Head
+from fraudrisk.service.keys import add_key
 from fraudrisk.service.limits import Buckets
+from fraudrisk.service.tables import api_key
 from tests.service.conftest import Served
+from tests.service.test_access import Issuer
 
 
 def raw(served: Served, method: str, path: str, headers: dict[str, str], parts: list[bytes]) -> tuple[int, int]:
@@ -151,3 +157,85 @@ def test_the_first_page_of_an_empty_log(served: Served) -> None:
         path.unlink()
     answer = served.get("auditor", "/v1/audit")
     assert (answer.status_code, answer.json()["entries"]) == (200, [])
+
+
+# -- keys, tokens, what is said back -------------------------------------------------------------------------------------------
+
+
+def test_a_key_ends_at_its_second(serve: Callable[..., Served]) -> None:
+    """It was trusted for up to five minutes more, because it had been looked up."""
+    served = serve(key_cache_seconds=300)
+    info, key = add_key(served.workspace, label="late", role="analyst", days=1)
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with served.app.state.service._engine.begin() as connection:
+        connection.execute(api_key.update().where(api_key.c.key_id == info.key_id).values(expires_at=soon))
+    time.sleep(0.3)
+    assert served.get(key, "/v1/model").status_code == 200
+    time.sleep(1.0)
+    assert served.get(key, "/v1/model").status_code == 401
+
+
+def test_an_issuer_that_is_away_is_not_asked_for_every_token(serve: Callable[..., Served]) -> None:
+    """Each token, forged ones too, made us wait five seconds for it, one after the other."""
+    issuer, asked = Issuer(), []
+    silent = socket.create_server(("127.0.0.1", 0))
+    silent.settimeout(20)
+
+    def take() -> None:
+        while True:
+            try:
+                asked.append(silent.accept())
+            except OSError:
+                return
+
+    threading.Thread(target=take, daemon=True).start()
+    served = serve(oidc_issuer="https://issuer.test", oidc_audience="fraudrisk", oidc_jwks=f"http://127.0.0.1:{silent.getsockname()[1]}/jwks")
+    begin = time.monotonic()
+    assert [served.get(issuer.token(sub=f"u{n}"), "/v1/model").status_code for n in range(4)] == [401] * 4
+    assert time.monotonic() - begin < 8
+    assert len(asked) == 1
+    silent.close()
+    issuer.server.shutdown()
+
+
+def test_known_keys_of_the_issuer_go_on_while_it_is_away(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = Issuer()
+    served = serve(oidc_issuer="https://issuer.test", oidc_audience="fraudrisk", oidc_jwks=issuer.url)
+    assert served.get(issuer.token(), "/v1/model").status_code == 200
+    issuer.server.shutdown()
+    issuer.server.server_close()
+    monkeypatch.setattr("fraudrisk.service.oidc._LIFESPAN", 0)
+    monkeypatch.setattr("fraudrisk.service.oidc._REFETCH", 0.0)
+    assert served.get(issuer.token(sub="u2"), "/v1/model").status_code == 200
+    monkeypatch.setattr("fraudrisk.service.oidc._STALE", 0)
+    assert served.get(issuer.token(sub="u3"), "/v1/model").status_code == 401
+
+
+def test_a_subject_cannot_be_guessed_from_its_hash(serve: Callable[..., Served]) -> None:
+    import hashlib
+
+    issuer = Issuer()
+    served = serve(oidc_issuer="https://issuer.test", oidc_audience="fraudrisk", oidc_jwks=issuer.url)
+    assert served.get(issuer.token(sub="13812345678"), "/v1/model").status_code == 200
+    who = next(e["who"] for e in reversed(lines(served)) if e["who"].startswith("oidc:"))
+    assert who != "oidc:" + hashlib.sha256(b"https://issuer.test\n13812345678").hexdigest()[:24]
+    issuer.server.shutdown()
+
+
+def test_no_answer_leads_to_the_host_a_caller_names(served: Served) -> None:
+    for path in ("/v1/clues/", "/healthz/", "/v1/model/"):
+        answer = served.get("analyst", path, headers={"Host": "evil.test"}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_faults_do_not_say_back_what_was_sent(served: Served) -> None:
+    """A key of 40 kB came back twenty times, a telephone number in one as it was."""
+    long = served.ask("analyst", "POST", "/v1/complaints:read", json={"complaints": {"A" * 40_000: {f"x{i}": 1 for i in range(30)}}})
+    assert (long.status_code, len(long.content) < 10_000) == (422, True)
+    phone = served.ask("analyst", "POST", "/v1/complaints:read", json={"complaints": {"王 13812345678": {"no": 1}}})
+    assert (phone.status_code, "13812345678" in phone.text) == (422, False)
+
+
+def test_a_purpose_is_masked_before_it_is_cut(served: Served) -> None:
+    served.get("analyst", "/v1/model", headers={"X-Purpose": ("核" * 55 + "13812345678").encode()})
+    assert "138123456" not in json.dumps(lines(served)[-1])

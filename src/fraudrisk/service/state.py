@@ -76,7 +76,7 @@ class Service:
         """Open store and ledger, load reader and leader, show the current release, begin the audit log."""
         self._engine = await anyio.to_thread.run_sync(open_store, self.workspace)
         self.reader = open_reader(store_url(self.workspace))
-        self.auth = Authenticator(self.settings, self.reader)
+        self.auth = Authenticator(self.settings, self.reader, self.workspace._key())
         self.sessions = Sessions(self.workspace._key(), self.settings, self.reader, self._engine)
         chain = Chain(audit_folder(self.workspace), segment_bytes=self.settings.audit_segment_bytes)
         self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, chain, head), queue=self.settings.audit_queue)
