@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
+import os
 import socket
 import threading
 import time
@@ -13,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, literal, select, text
 
 from fraudrisk.service.audit import AuditLog, keep_anchor
 from fraudrisk.service.chain import Chain, Head
-from fraudrisk.service.keys import add_key
+from fraudrisk.service.keys import add_key, revoke_key
 from fraudrisk.service.limits import Buckets
-from fraudrisk.service.tables import api_key
+from fraudrisk.service.releases import _remove, publish_release
+from fraudrisk.service.store import open_reader
+from fraudrisk.service.tables import api_key, business
 from tests.service.conftest import Served
 from tests.service.test_access import Issuer
 
@@ -239,3 +244,84 @@ def test_faults_do_not_say_back_what_was_sent(served: Served) -> None:
 def test_a_purpose_is_masked_before_it_is_cut(served: Served) -> None:
     served.get("analyst", "/v1/model", headers={"X-Purpose": ("核" * 55 + "13812345678").encode()})
     assert "138123456" not in json.dumps(lines(served)[-1])
+
+
+# -- the store -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_that_was_removed_is_not_shown_as_an_empty_register(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that cannot open the new runs went on with one that was removed: every business was said not to exist."""
+    code, service = served.some_code, served.app.state.service
+
+    def cannot(*_: Any) -> None:
+        raise FileNotFoundError("runs/…/leader")
+
+    monkeypatch.setattr(type(service), "_leader", cannot)
+    publish_release(served.workspace)
+    time.sleep(0.3)
+    assert served.get("analyst", f"/v1/businesses/{code}").json()["release"] == 1
+    _remove(service._engine, served.workspace, 1)
+    time.sleep(0.3)
+    assert served.get("analyst", f"/v1/businesses/{code}").status_code == 503
+    assert served.get(None, "/readyz").status_code == 503
+
+
+def test_revoking_does_not_wait_for_a_release_to_open(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an index was made, for minutes, nothing that was written to the store was seen."""
+    service, go, opening = served.app.state.service, threading.Event(), threading.Event()
+    quick = type(service)._leader
+
+    def slow(self: Any, as_of: str) -> Any:
+        opening.set()
+        go.wait(30)
+        return quick(self, as_of)
+
+    monkeypatch.setattr(type(service), "_leader", slow)
+    info, key = add_key(served.workspace, label="desk", role="analyst")
+    publisher = threading.Thread(target=publish_release, args=(served.workspace,))
+    publisher.start()
+    assert opening.wait(60)
+    assert served.get(key, "/v1/model").status_code == 200
+    begin = time.monotonic()
+    revoke_key(served.workspace, info.key_id)  # the snapshot that was held also kept the store from being written
+    time.sleep(0.3)
+    status, took = served.get(key, "/v1/model").status_code, time.monotonic() - begin
+    go.set()
+    publisher.join()
+    assert (status, took < 10) == (401, True)
+
+
+def test_history_is_found_by_either_code(served: Served) -> None:
+    """The path says: unified code, or the register's id. The card took both."""
+    code = served.some_code
+    with served.app.state.service._engine.begin() as connection:
+        connection.execute(business.update().where(business.c.business_id == code).values(uscc="91330299MAOTHER001"))
+    time.sleep(0.3)
+    for path in ("/v1/businesses/91330299MAOTHER001", "/v1/businesses/91330299MAOTHER001/history"):
+        assert served.get("inspector", path).status_code == 200
+        assert served.get("stranger", path).status_code == 403
+
+
+@pytest.mark.postgres
+def test_a_store_that_was_restarted_is_read_again_at_once() -> None:
+    """Each connection of the pool failed once more after its server had come back."""
+    url = os.environ.get("FRAUDRISK_TEST_POSTGRES")
+    if not url:
+        pytest.skip("set FRAUDRISK_TEST_POSTGRES to a server's URL")
+    one = select(literal(1))
+
+    async def look() -> list[Any]:
+        reader = open_reader(url)
+        await asyncio.gather(*(reader.one(one, {}) for _ in range(20)))
+        server = create_engine(plain, isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:  # what a restart does to clients
+            ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fraudrisk-test'"
+            connection.execute(text(ended))
+        server.dispose()
+        found = [await reader.one(one, {}) for _ in range(10)]
+        await reader.close()
+        return found
+
+    plain = url
+    url += ("&" if "?" in url else "?") + "application_name=fraudrisk-test"
+    assert asyncio.run(look()) == [(1,)] * 10

@@ -18,6 +18,7 @@ from fraudrisk.service.audit import QueueFullError
 from fraudrisk.service.auth import OPEN_PATHS, Principal
 from fraudrisk.service.problems import ProblemError, problem
 from fraudrisk.service.sessions import LOGIN, is_open, is_page
+from fraudrisk.service.store import StoreAwayError
 from fraudrisk.service.tables import now_text
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class Gate:
             await self._app(scope, receive, answer)
         except ProblemError as error:
             await answer.refuse(error, scope, receive)
+        except StoreAwayError:
+            away = ProblemError(503, "the store does not answer", mend="try again in a moment", headers={"Retry-After": "2"})
+            await answer.refuse(away, scope, receive)
         except QueueFullError:
             full = ProblemError(503, "the audit log cannot take this request", mend="try again in a moment", headers={"Retry-After": "1"})
             await answer.refuse(full, scope, receive)

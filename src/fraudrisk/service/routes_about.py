@@ -83,6 +83,7 @@ async def readyz(request: Request) -> Response:
     """Ready: warmed up, a run is shown, and the audit log can be written."""
     service: Service = request.app.state.service
     why = "" if service.ready else "warming up"
+    why = why or ("the store cannot be read" if service.store_away else "")
     why = why or ("" if service.release else "no run was published yet") or service.audit.broken or ""
     said = Status(
         notice=service.notice, status="not ready" if why else "ready", release=service.release.number if service.release else None

@@ -16,7 +16,7 @@ from fraudrisk.errors import InputError
 from fraudrisk.service.auth import GuardedRoute, Principal
 from fraudrisk.service.problems import ProblemError, answers
 from fraudrisk.service.schemas import Assessment, BusinessHit, BusinessPage, CardAnswer, HistoryAnswer, ScoreAnswer, ScoreRequest
-from fraudrisk.service.store import FULL, Release, by_codes
+from fraudrisk.service.store import Release, by_codes
 
 if TYPE_CHECKING:
     from fraudrisk.service.state import Service
@@ -110,7 +110,7 @@ async def get_business_history(request: Request, code: Code) -> HistoryAnswer:
     """Scores on the days they changed, records of the register, and the moves of its clue."""
     service: Service = request.app.state.service
     visit, release, code = request.scope["visit"], service.shown(), code.upper()
-    row = await service.reader.one(FULL, {"release": release.number, "code": code})
+    row = await release.full(service.reader, code)
     visit.about(code, known=row is not None)
     if row is None:
         raise ProblemError(404, "no business has this code", mend="check the code, or search by name")

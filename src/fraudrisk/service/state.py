@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.outcomes.schema import clue as ledger_clue
@@ -27,7 +28,7 @@ from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.schemas import Move
 from fraudrisk.service.sessions import Sessions
-from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
+from fraudrisk.service.store import CURRENT, NAMES, STATUS, Release, StoreAwayError, load_release, open_reader
 from fraudrisk.service.tables import now_text, open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
@@ -70,7 +71,9 @@ class Service:
         self.refusal: Callable[[Scope, ProblemError], Response | None] | None = None
         """How a refusal is shown to people on pages; None, or an answer of None: as a problem."""
         self.ready = False
+        self.store_away = False
         self._task: asyncio.Task[None] | None = None
+        self._adopting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open store and ledger, load reader and leader, show the current release, begin the audit log."""
@@ -94,8 +97,9 @@ class Service:
     async def stop(self) -> None:
         """Stop watching, write what is waiting, close."""
         self.ready = False
-        if self._task:
-            self._task.cancel()
+        for task in (self._task, self._adopting):
+            if task:
+                task.cancel()
         self.metrics.flush()
         self._note_refusals()
         await anyio.to_thread.run_sync(self.audit.close)
@@ -137,11 +141,28 @@ class Service:
             self.metrics.flush()
             self.metrics.waiting(self.audit.length())
             self._note_refusals()
-            try:
-                await self.reader.refresh()
-                await self._adopt()
-            except Exception:  # the old release goes on being shown
-                self.log.exception("the new release cannot be opened")
+            await self._look()
+
+    async def _look(self) -> None:
+        """See what was written since: keys at once; a new release is opened beside, however long it takes."""
+        try:
+            await self.reader.refresh()
+            if self.release and await self.reader.one(STATUS, {"release": self.release.number}) != ("ready",):
+                self.release = None  # a card that is gone must not look like a business that does not exist
+                self.log.error("the release shown was removed, and the new one cannot be opened")
+            self.store_away = False
+        except Exception:
+            self.store_away = True
+            self.log.exception("the store cannot be read")
+            return
+        if self._adopting is None or self._adopting.done():
+            self._adopting = asyncio.create_task(self._try_adopt())
+
+    async def _try_adopt(self) -> None:
+        try:
+            await self._adopt()
+        except Exception:  # the old release goes on being shown
+            self.log.exception("the new release cannot be opened")
 
     async def _adopt(self) -> None:
         row = await self.reader.one(CURRENT, {})
@@ -175,8 +196,19 @@ class Service:
         return found
 
     async def in_ledger(self, work: Callable[[], Any]) -> Any:
-        """Run in a thread of the ledger's."""
-        return await anyio.to_thread.run_sync(work, limiter=self.ledger_side)
+        """Run in a thread of the ledger's; once more where its connection was lost: moves have keys, so that none counts twice.
+
+        Raises
+        ------
+        StoreAwayError
+            The ledger's database does not answer.
+        """
+        for _ in range(2):
+            try:
+                return await anyio.to_thread.run_sync(work, limiter=self.ledger_side)
+            except (OperationalError, InterfaceError):
+                continue
+        raise StoreAwayError
 
     def _states(self, clue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         c = ledger_clue.c
