@@ -33,6 +33,7 @@ from fraudrisk.service.tables import now_text, open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -128,7 +129,18 @@ class Service:
         """Those who came too fast, a line each with how often; they are counted on where the log has no room."""
         for who, role, n in self.refusals.take() if self.audit.room() else ():
             try:
-                self.audit.note({"at": now_text(), "who": who, "role": role, "purpose": "", "action": "refused", "object": "", "status": 429, "count": n})
+                self.audit.note(
+                    {
+                        "at": now_text(),
+                        "who": who,
+                        "role": role,
+                        "purpose": "",
+                        "action": "refused",
+                        "object": "",
+                        "status": 429,
+                        "count": n,
+                    }
+                )
             except QueueFullError:
                 self.log.error("refusals were not written down")
 
@@ -215,6 +227,12 @@ class Service:
         with self.ledger.engine.connect() as connection:
             query = select(c.clue_id, c.status, c.since, c.due_on, c.conclusion).where(c.clue_id.in_(clue_ids))
             return {r["clue_id"]: dict(r) for r in connection.execute(query).mappings()}
+
+    def day_of(self, key: str) -> dt.date | None:
+        """The day of the move that was filed under a key."""
+        with self.ledger.engine.connect() as connection:
+            found: dt.date | None = connection.scalar(select(ledger_move.c.day).where(ledger_move.c.key == key))
+        return found
 
     def _moves(self, clue_id: str) -> list[Move]:
         m = ledger_move.c
