@@ -18,9 +18,11 @@ import pytest
 from sqlalchemy import create_engine, literal, select, text
 
 from fraudrisk.service.audit import AuditLog, keep_anchor
+from fraudrisk.service.auth import Principal
 from fraudrisk.service.chain import Chain, Head
 from fraudrisk.service.keys import add_key, revoke_key
 from fraudrisk.service.limits import Buckets
+from fraudrisk.service.names import build_index
 from fraudrisk.service.releases import _remove, publish_release
 from fraudrisk.service.store import open_reader
 from fraudrisk.service.tables import api_key, business
@@ -194,7 +196,9 @@ def test_an_issuer_that_is_away_is_not_asked_for_every_token(serve: Callable[...
                 return
 
     threading.Thread(target=take, daemon=True).start()
-    served = serve(oidc_issuer="https://issuer.test", oidc_audience="fraudrisk", oidc_jwks=f"http://127.0.0.1:{silent.getsockname()[1]}/jwks")
+    served = serve(
+        oidc_issuer="https://issuer.test", oidc_audience="fraudrisk", oidc_jwks=f"http://127.0.0.1:{silent.getsockname()[1]}/jwks"
+    )
     begin = time.monotonic()
     assert [served.get(issuer.token(sub=f"u{n}"), "/v1/model").status_code for n in range(4)] == [401] * 4
     assert time.monotonic() - begin < 8
@@ -318,10 +322,53 @@ def test_a_store_that_was_restarted_is_read_again_at_once() -> None:
             ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fraudrisk-test'"
             connection.execute(text(ended))
         server.dispose()
-        found = [await reader.one(one, {}) for _ in range(10)]
-        await reader.close()
-        return found
+        try:
+            return [await reader.one(one, {}) for _ in range(10)]
+        finally:
+            await reader.close()
 
     plain = url
     url += ("&" if "?" in url else "?") + "application_name=fraudrisk-test"
     assert asyncio.run(look()) == [(1,)] * 10
+
+
+# -- divisions, outcomes, figures ------------------------------------------------------------------------------------------------
+
+
+def test_a_name_of_my_division_is_found_among_thousands_of_others(tmp_path: Path) -> None:
+    """The best twelve hundred were chosen before those of other divisions were left out."""
+    names = [[f"甬城康寿健康{n}店"] for n in range(2000)] + [["甬城海东康寿健康信息咨询服务有限公司第一分店"]]
+    codes = [f"c{n:05d}" for n in range(2001)]
+    index = build_index(tmp_path / "i", codes, names, ["330281"] * 2000 + ["330299"])
+    assert [code for code, _ in index.search("甬城康寿健康", divisions=["330299"])] == ["c02000"]
+
+
+def test_the_same_key_on_another_day_is_another_content(served: Served) -> None:
+    path, head = f"/v1/clues/{served.some_clue}/outcome", {"Idempotency-Key": "key-00001"}
+    day = served.app.state.service.release.as_of
+    assert served.ask("inspector", "POST", path, json={"to": "已转办", "on": day}, headers=head).status_code == 200
+    assert served.ask("inspector", "POST", path, json={"to": "已转办", "on": day}, headers=head).status_code == 200
+    other = (dt.date.fromisoformat(day) - dt.timedelta(days=3)).isoformat()
+    assert served.ask("inspector", "POST", path, json={"to": "已转办", "on": other}, headers=head).status_code == 409
+
+
+def test_no_grade_of_another_division_stands_on_a_card(served: Served) -> None:
+    """Tied businesses stood on the card with their grade, whosever they were."""
+    service = served.app.state.service
+    with service._engine.connect() as connection:
+        rows = connection.execute(select(business.c.business_id, business.c.division, business.c.card)).all()
+    tied = [(code, division) for code, division, card in rows if json.loads(b"{" + card[:-1] + b"}")["related"]]
+    keys = {d: add_key(served.workspace, label="desk", role="inspector", divisions=[d])[1] for d in {"33", *(d for _, d in tied[:20])}}
+    time.sleep(0.3)
+    hidden = 0
+    for code, division in tied[:20]:
+        path = f"/v1/businesses/{code}"
+        whole, city, mine = served.get("analyst", path), served.get(keys["33"], path), served.get(keys[division], path)
+        assert (city.content, city.headers["etag"]) == (whole.content, whole.headers["etag"])
+        for r, said in zip(mine.json()["card"]["related"], whole.json()["card"]["related"], strict=True):
+            own = Principal("key:x", "inspector", (division,)).sees(said["division"])
+            hidden += not own
+            assert r == (said if own else said | {"grade": "?"})
+        again = {"If-None-Match": whole.headers["etag"]}
+        assert served.get(keys[division], path, headers=again).status_code == (304 if mine.content == whole.content else 200)
+    assert hidden

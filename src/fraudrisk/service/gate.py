@@ -57,7 +57,20 @@ _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "counted", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
+    __slots__ = (
+        "_service",
+        "action",
+        "asked",
+        "counted",
+        "headers",
+        "input",
+        "object",
+        "output",
+        "principal",
+        "purpose",
+        "request",
+        "session",
+    )
 
     def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
         self._service, self.purpose, self.headers = service, purpose, headers

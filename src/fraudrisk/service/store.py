@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
     from fraudrisk.service.names import NameIndex
 
-__all__ = ["CARD", "CLUES", "CURRENT", "FULL", "NAMES", "STATUS", "Reader", "Release", "Row", "StoreAwayError", "by_codes", "load_release", "open_reader"]
+__all__ = [
+    "CARD",
+    "CLUES",
+    "CURRENT",
+    "FULL",
+    "NAMES",
+    "STATUS",
+    "Reader",
+    "Release",
+    "Row",
+    "StoreAwayError",
+    "by_codes",
+    "load_release",
+    "open_reader",
+]
 
 Row = tuple[Any, ...]
 _MAPPED = 8 << 30
