@@ -24,7 +24,10 @@ def test_a_card_is_what_the_run_wrote(served: Served, finished: RunResult) -> No
     for card in finished.cards()[:5]:
         answer = served.get("inspector", f"/v1/businesses/{card['business_id']}")
         assert answer.status_code == 200, answer.text
-        assert answer.json()["card"] == card
+        shown = answer.json()["card"]
+        for tied in shown["related"]:
+            assert tied.pop("division").startswith("3302")
+        assert shown == card
         assert answer.json()["notice"] == served.workspace.pack.notice
 
 

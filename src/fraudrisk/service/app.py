@@ -54,7 +54,9 @@ def create_app(workspace: Workspace | str | Path) -> FastAPI:
         finally:
             await service.stop()
 
-    app = FastAPI(title="fraudrisk", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="fraudrisk", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     app.state.service = service
     app.add_middleware(Gate, service=service)
     install(app, service.notice)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
+from fraudrisk.errors import IntegrityError
 from fraudrisk.service.chain import GENESIS, Chain, Head, body_of, segments
 from fraudrisk.service.tables import anchor, now_text, open_store
 
@@ -61,6 +62,7 @@ class AuditLog:
         self._waiting: deque[tuple[Mapping[str, Any], asyncio.Future[None] | None]] = deque()
         self._wake, self._stop = threading.Event(), False
         self._kept: tuple[float, int] = (time.monotonic(), 0)
+        self._head: Head | None = None
         self.broken: str | None = None
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
@@ -116,28 +118,40 @@ class AuditLog:
     def _flush(self, *, last: bool = False) -> None:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         waiting = [done for _, done in batch if done]
-        error: Exception | None = None
-        try:
-            if batch:
-                head = self._chain.append([entry for entry, _ in batch])
-                self._anchor(head, now=bool(waiting))
-            elif last and self._kept[1]:
-                self._anchor(self._chain.head(), now=True)
-            self.broken = None
-        except Exception as found:  # a full disk must refuse requests, not end the thread
-            self.broken, error = f"the audit log cannot be written: {found}", found
-            self._waiting.extendleft(reversed([b for b in batch if b[1] is None]))
+        error = self._append(batch) or self._anchor(now=bool(waiting), last=last)
+        self.broken = f"the audit log cannot be written: {error}" if error else None
+        if error:
             time.sleep(0.2)
             if self._stop:
                 self._waiting.clear()
         for done in waiting:
             done.get_loop().call_soon_threadsafe(_settle, done, error)
 
-    def _anchor(self, head: Head, *, now: bool) -> None:
-        at, lines = time.monotonic(), self._kept[1] + 1
-        if now or at - self._kept[0] >= _ANCHOR_EVERY or head.seq - lines >= _ANCHOR_LINES:
+    def _append(self, batch: list[tuple[Mapping[str, Any], asyncio.Future[None] | None]]) -> Exception | None:
+        """Write lines; those nobody waits for are queued again where it fails."""
+        try:
+            self._head = self._chain.append([entry for entry, _ in batch]) if batch else self._head
+        except Exception as error:  # a full disk must refuse requests, not end the thread
+            self._waiting.extendleft(reversed([b for b in batch if b[1] is None]))
+            return error
+        return None
+
+    def _anchor(self, *, now: bool, last: bool) -> Exception | None:
+        """Keep the head where it is time, or where it failed before. The lines are written: they are not written again."""
+        head, at = self._head, time.monotonic()
+        if head is None:
+            return None
+        if not (now or last or self.broken) and at - self._kept[0] < _ANCHOR_EVERY and head.seq - self._kept[1] <= _ANCHOR_LINES:
+            return None
+        if head.seq == self._kept[1] and not last:
+            return None
+        try:
+            head = self._chain.head() if last else head
             self._keep(head)
-            self._kept = (at, head.seq)
+        except Exception as error:  # a store that is away, or a log that is not what it was
+            return error
+        self._kept = (at, head.seq)
+        return None
 
 
 def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
@@ -145,19 +159,32 @@ def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
         done.set_exception(QueueFullError(str(error))) if error else done.set_result(None)
 
 
-def keep_anchor(engine: Engine, head: Head) -> None:
-    """Keep a head in the store; an older one never replaces a newer."""
+def keep_anchor(engine: Engine, chain: Chain, head: Head) -> None:
+    """Keep a head in the store; an older one never replaces a newer, and none one that the log does not hold any more.
+
+    Raises
+    ------
+    IntegrityError
+        The log was cut or rewritten since a head was last kept.
+    """
     values = {"seq": head.seq, "hash": head.hash, "at": now_text()}
-    with engine.begin() as connection:
-        if connection.execute(update(anchor).where((anchor.c.chain == head.chain) & (anchor.c.seq < head.seq)).values(**values)).rowcount:
-            return
-        known = connection.scalar(select(anchor.c.seq).where(anchor.c.chain == head.chain))
-    if known is None:
-        try:
-            with engine.begin() as connection:
-                connection.execute(insert(anchor).values(chain=head.chain, **values))
-        except SqlIntegrityError:
-            keep_anchor(engine, head)
+    with engine.connect() as connection:
+        known = connection.execute(select(anchor.c.seq, anchor.c.hash).where(anchor.c.chain == head.chain)).first()
+    if known is not None and not chain.holds(head.chain, known[0], known[1]):
+        raise IntegrityError(
+            f"the audit log does not hold line {known[0]} any more as it was",
+            where=str(chain.folder),
+            mend="keep the folder as it is, tell who answers for it, and start a new one",
+        )
+    if known is not None:
+        with engine.begin() as connection:
+            connection.execute(update(anchor).where((anchor.c.chain == head.chain) & (anchor.c.seq < head.seq)).values(**values))
+        return
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(anchor).values(chain=head.chain, **values))
+    except SqlIntegrityError:  # another process was first
+        keep_anchor(engine, chain, head)
 
 
 @dataclass(frozen=True, slots=True)

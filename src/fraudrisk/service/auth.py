@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -124,11 +125,13 @@ class Authenticator:
     settings : Settings
     reader : Reader
         Where keys are read.
+    key : bytes
+        The workspace's, for hashes of tokens' subjects.
     """
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
+    def __init__(self, settings: Settings, reader: Reader, key: bytes = b"") -> None:
         self._settings, self._reader = settings, reader
-        self._oidc = OidcVerifier(settings) if settings.oidc_issuer or settings.oidc_jwks else None
+        self._oidc = OidcVerifier(settings, key) if settings.oidc_issuer or settings.oidc_jwks else None
         self._known: OrderedDict[bytes, tuple[float, Principal | None, str]] = OrderedDict()
         columns = (api_key.c.digest, api_key.c.role, api_key.c.divisions, api_key.c.expires_at, api_key.c.revoked_at)
         self._statement = select(*columns).where(api_key.c.key_id == bindparam("key"))
@@ -175,4 +178,5 @@ class Authenticator:
             return None, "this key was revoked", self._settings.key_cache_seconds
         if expires_at <= now_text():
             return None, "this key has expired", self._settings.key_cache_seconds
-        return Principal(f"key:{key_id}", role, tuple(json.loads(divisions))), "", self._settings.key_cache_seconds
+        left = dt.datetime.fromisoformat(expires_at).timestamp() - time.time()
+        return Principal(f"key:{key_id}", role, tuple(json.loads(divisions))), "", min(self._settings.key_cache_seconds, left)

@@ -26,6 +26,7 @@ __all__ = ["GENESIS", "Chain", "Head", "body_of", "segments"]
 GENESIS = "0" * 64
 _TAIL = len(',"hash":""}') + 64
 _HEAD_BYTES = 400
+_BLOCK = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,18 @@ class Chain:
         with self.locked() as head:
             return head
 
+    def holds(self, name: str, seq: int, digest: str) -> bool:
+        """Whether line `seq` of the log `name` is there and claims this hash. Looks from the end: what is asked for is mostly near it."""
+        for path in reversed(segments(self.folder, name)):
+            for block in _backwards(path):
+                first = _json(body_of(block.partition(b"\n")[0])[0]).get("seq")
+                if not isinstance(first, int) or first > seq:
+                    continue
+                start = block.find(b'{"seq":%d,' % seq)
+                line = block[start : block.find(b"\n", start)]
+                return start >= 0 and body_of(line)[1] == digest
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[Head]:
         """Hold the folder's lock; gives the head as the last writer left it."""
@@ -194,6 +207,21 @@ class Chain:
             os.pwrite(descriptor, json.dumps(asdict(head)).ljust(_HEAD_BYTES).encode(), 0)
         finally:
             os.close(descriptor)
+
+
+def _backwards(path: Path) -> Iterator[bytes]:
+    """Whole lines of a file in blocks, the last block first."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            stream.seek(start)
+            block = stream.read(end - start)
+            cut = block.find(b"\n") + 1 if start else 0
+            if start and cut in (0, len(block)):  # no line of ours is as long as a block
+                return
+            yield block[cut:]
+            end = start + cut
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -174,7 +174,23 @@ def _cards(
     sql = evidence_sql(pack, day, events, explained.features)
     evidence = duck.query(sql).to_pandas() if sql else pd.DataFrame(columns=list(EVIDENCE))
     inputs = CardInputs(frame, features, explained.reasons, evidence, history_frame, months_frame, related, before, numbers)
-    return frame, build_cards(inputs, pack, as_of=day, visits_per_year=workspace.settings.visits_per_year)
+    cards = build_cards(inputs, pack, as_of=day, visits_per_year=workspace.settings.visits_per_year)
+    _place_related(duck, cards, related, workspace.settings.division)
+    return frame, cards
+
+
+def _place_related(duck: Duck, cards: list[dict[str, Any]], related: pd.DataFrame, division: str) -> None:
+    """Say of tied businesses which division they are of, so that their grade is shown to nobody of another; in the card's own order."""
+    duck.view("tied", pa.table({"other": pa.array(related["other"].unique().tolist(), pa.string())}))
+    found = duck.query("SELECT t.other, r.division_code, r.district FROM tied t JOIN register r ON r.business_id = t.other").to_pandas()
+    found = found.astype(object).where(found.notna(), None)
+    places = {other: str(code or district or division)[:12] for other, code, district in found.itertuples(index=False)}
+    others: dict[str, list[str]] = {}
+    for business_id, other in zip(related["business_id"], related["other"], strict=True):
+        others.setdefault(business_id, []).append(other)
+    for card in cards:
+        for tied, other in zip(card["related"], others.get(card["business_id"], ()), strict=False):
+            tied["division"] = places[other]
 
 
 def _rows(

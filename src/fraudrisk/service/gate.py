@@ -18,6 +18,7 @@ from fraudrisk.service.audit import QueueFullError
 from fraudrisk.service.auth import OPEN_PATHS, Principal
 from fraudrisk.service.problems import ProblemError, problem
 from fraudrisk.service.sessions import LOGIN, is_open, is_page
+from fraudrisk.service.store import StoreAwayError
 from fraudrisk.service.tables import now_text
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PLAIN = re.compile(r"[0-9A-Za-z\-]{1,40}")
 _SLOW_SECONDS = 2.0
 _BODY_SECONDS = 20
+_BODILESS = frozenset({"GET", "HEAD"})
+_LOGIN_BYTES = 65_536
+"""Most bytes of a body whose sender is not known yet: a key or a token (8 kB at most) in a form, with room to say what is wrong with it."""
+_DIGITS = 18
+_PURPOSE_BYTES = 1024
 _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 """A request's id: drawn once by the process, then counted."""
 
@@ -51,14 +57,27 @@ _PROCESS, _NUMBERS = os.urandom(4).hex(), itertools.count(1)
 class Visit:
     """One request, as the audit log will tell of it."""
 
-    __slots__ = ("_service", "action", "asked", "headers", "input", "object", "output", "principal", "purpose", "request", "session")
+    __slots__ = (
+        "_service",
+        "action",
+        "asked",
+        "counted",
+        "headers",
+        "input",
+        "object",
+        "output",
+        "principal",
+        "purpose",
+        "request",
+        "session",
+    )
 
     def __init__(self, service: Service, purpose: str, headers: dict[bytes, bytes]) -> None:
         self._service, self.purpose, self.headers = service, purpose, headers
         self.principal: Principal | None = None
         self.session: Session | None = None
         self.action, self.object, self.input, self.output = "", "", "", ""
-        self.asked = False
+        self.asked = self.counted = False
         self.request = f"{_PROCESS}{next(_NUMBERS):08x}"
 
     def about(self, thing: str, *, known: bool) -> None:
@@ -111,6 +130,9 @@ class Gate:
             await self._app(scope, receive, answer)
         except ProblemError as error:
             await answer.refuse(error, scope, receive)
+        except StoreAwayError:
+            away = ProblemError(503, "the store does not answer", mend="try again in a moment", headers={"Retry-After": "2"})
+            await answer.refuse(away, scope, receive)
         except QueueFullError:
             full = ProblemError(503, "the audit log cannot take this request", mend="try again in a moment", headers={"Retry-After": "1"})
             await answer.refuse(full, scope, receive)
@@ -140,25 +162,31 @@ class Gate:
             visit.principal, why = await service.auth.recognise(headers.get(b"authorization", b""))
         if visit.principal is None:
             if wait := service.strangers.take(""):
-                raise _too_many(wait)
+                raise self._too_many(visit, wait)
             if not (page and scope["path"] == LOGIN):
                 raise ProblemError(401, why, mend="ask the operator for a key", headers={"WWW-Authenticate": "Bearer"})
         elif wait := service.buckets.take(visit.principal.who):
-            raise _too_many(wait)
-        if b"content-length" not in headers and b"transfer-encoding" not in headers:
-            return receive
+            raise self._too_many(visit, wait)
+        if scope["method"] in _BODILESS and b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return receive  # nobody reads it; of other methods HTTP/2 bodies come without either header
+        most = min(service.settings.body_limit, _LOGIN_BYTES) if visit.principal is None else service.settings.body_limit
         try:  # read only now: nobody who is unknown makes us wait for a body, but at the login
             async with asyncio.timeout(_BODY_SECONDS):
-                body = await self._body(headers, receive)
+                body = await self._body(headers, receive, most)
         except TimeoutError as error:
             raise ProblemError(400, "the body did not arrive in time", mend="send it again") from error
         visit.input = service.hashed(asked + b"\n" + body)
         return _replay(body)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        limit = self._service.settings.body_limit
+    def _too_many(self, visit: Visit, wait: float) -> ProblemError:
+        who = visit.principal
+        visit.counted = True
+        self._service.refusals.count(who.who if who else "", who.role if who else "")
+        return ProblemError(429, "too many requests", mend=f"wait {wait:.1f} seconds", headers={"Retry-After": str(int(wait) + 1)})
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
         said = headers.get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > limit:
+        if not said.isdigit() or len(said) > _DIGITS or int(said) > limit:
             raise _too_large(limit)
         parts, size = [], 0
         while True:
@@ -176,9 +204,9 @@ class Gate:
 
     def _clean_purpose(self, raw: bytes) -> str:
         """What somebody wrote about their purpose, short and without personal data."""
-        said = raw[:240].decode("utf-8", "replace")
-        said = "".join(c if c.isprintable() else " " for c in said).strip()[:64]
-        return mask_text(said) or self._service.settings.purpose
+        said = raw[:_PURPOSE_BYTES].decode("utf-8", "replace")
+        said = "".join(c if c.isprintable() else " " for c in said).strip()
+        return mask_text(said)[:64] or self._service.settings.purpose  # masked while whole: half a number is not seen to be one
 
 
 class _Answer:
@@ -207,7 +235,7 @@ class _Answer:
         headers += [h for h in gate._headers if h[0] not in have]
         headers.append((b"x-request-id", visit.request.encode()))
         message["headers"] = headers
-        if not self._open:
+        if not self._open and not visit.counted:
             visit.output = visit.output or hashlib.sha256(body).hexdigest()[:16]
             line = visit.line("done", status)
             if visit.asked:
@@ -249,10 +277,6 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-def _too_many(wait: float) -> ProblemError:
-    return ProblemError(429, "too many requests", mend=f"wait {wait:.1f} seconds", headers={"Retry-After": str(int(wait) + 1)})
 
 
 def _too_large(limit: int) -> ProblemError:

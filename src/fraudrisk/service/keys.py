@@ -120,10 +120,11 @@ def _change(workspace: Workspace, statement: Any, action: str, key_id: str) -> i
     """Do it, with a line in the audit log before."""
     engine = open_store(workspace)
     try:
-        head = Chain(audit_folder(workspace), segment_bytes=workspace.settings.audit_segment_bytes).append(
+        chain = Chain(audit_folder(workspace), segment_bytes=workspace.settings.audit_segment_bytes)
+        head = chain.append(
             [{"at": now_text(), "who": "operator", "role": "operator", "purpose": "", "action": action, "object": key_id, "status": 0}]
         )
-        keep_anchor(engine, head)
+        keep_anchor(engine, chain, head)
         with engine.begin() as connection:
             return int(connection.execute(statement).rowcount)
     finally:

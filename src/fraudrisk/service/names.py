@@ -116,10 +116,7 @@ class NameIndex:
         grams, weights = self._known(folded)
         if not len(grams):
             return []
-        ids, scores = self._gather(grams, weights)
-        if allowed is not None:
-            keep = allowed[self.arrays["divisions"][ids]]
-            ids, scores = ids[keep], scores[keep]
+        ids, scores = self._gather(grams, weights, allowed)
         if len(ids) > _CANDIDATES:
             top = np.argpartition(-scores, _CANDIDATES)[:_CANDIDATES]
             ids, scores = ids[top], scores[top]
@@ -138,7 +135,7 @@ class NameIndex:
             at, counts = at[whole], counts[whole]
         return at, np.log1p(self.names / np.maximum(counts, 1)).astype(np.float32)
 
-    def _gather(self, grams: Any, weights: Any) -> tuple[Any, Any]:
+    def _gather(self, grams: Any, weights: Any, allowed: Any) -> tuple[Any, Any]:
         """Sum the weights of the grams each name shares with the question; rare grams first, until there is enough to look at."""
         starts, entries = self.arrays["starts"], self.arrays["entries"]
         scores = np.zeros(self.names, np.float32)
@@ -151,6 +148,8 @@ class NameIndex:
             touched.append(listed)
             work += len(listed)
         ids = np.concatenate(touched)
+        if allowed is not None:  # before the best are chosen, or those of a small division are never among them
+            ids = ids[allowed[self.arrays["divisions"][ids]]]
         top = scores[ids]
         if len(ids) > 4 * _CANDIDATES:  # whoever shares less than the best few hundred need not be counted apart
             floor = np.partition(top, len(top) - 4 * _CANDIDATES)[len(top) - 4 * _CANDIDATES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ __all__ = ["OidcVerifier", "TokenError"]
 _ASYMMETRIC = {"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _LIFESPAN = 300
+_STALE = 3600
 _REFETCH = 10.0
 _LONGEST = 8192
 
@@ -34,6 +36,8 @@ class OidcVerifier:
     ----------
     settings : Settings
         Its ``oidc_…`` part.
+    key : bytes
+        The workspace's, for hashes of subjects.
 
     Raises
     ------
@@ -41,7 +45,7 @@ class OidcVerifier:
         Issuer, audience and key address do not stand together, the address is no https, or a signature is not asymmetric.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, key: bytes = b"") -> None:
         import jwt
 
         if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
@@ -57,10 +61,11 @@ class OidcVerifier:
             )
         if wrong := set(settings.oidc_roles.values()) - set(ROLES):
             raise ConfigError("a role is unknown", where=f"oidc_roles {', '.join(sorted(wrong))}", mend="use " + ", ".join(ROLES))
-        self._settings = settings
-        self._jwks = jwt.PyJWKClient(settings.oidc_jwks, cache_keys=False, cache_jwk_set=True, lifespan=_LIFESPAN, timeout=5)
-        self._lock = asyncio.Lock()
-        self._asked: tuple[float, str] = (float("-inf"), "")
+        self._settings, self._hash_key = settings, hashlib.sha256(b"subject" + key).digest()
+        self._jwks = jwt.PyJWKClient(settings.oidc_jwks, cache_keys=False, cache_jwk_set=False, timeout=5)
+        self._keys: dict[str, Any] = {}
+        self._asked = self._tried = self._fetched = float("-inf")
+        self._fetching: asyncio.Future[None] | None = None
 
     async def verify(self, token: str) -> tuple[str, str, tuple[str, ...], float]:
         """Subject, role, divisions and expiry (seconds since 1970).
@@ -87,21 +92,38 @@ class OidcVerifier:
         return self._subject(claims), self._role(claims), self._divisions(claims), float(claims["exp"])
 
     async def _key(self, kid: str) -> Any:
-        """The issuer's key; an unknown one makes us ask again, at most once in ten seconds."""
-        async with self._lock:
-            known = await asyncio.to_thread(self._jwks.get_signing_keys)
-            found = next((k for k in known if k.key_id == kid), None)
-            if found is None and time.monotonic() - self._asked[0] > _REFETCH:
-                self._asked = (time.monotonic(), kid)
-                known = await asyncio.to_thread(self._jwks.get_signing_keys, True)
-                found = next((k for k in known if k.key_id == kid), None)
-        if found is None:
-            raise TokenError("the token is signed with a key the issuer does not have")
-        return found.key
+        """The issuer's key. It is asked every five minutes, and when a key is unknown; neither twice in ten seconds, whatever it answered.
+
+        While it does not answer, the keys it gave last go on for an hour.
+        """
+        now, found = time.monotonic(), self._keys.get(kid)
+        due = now - self._fetched > _LIFESPAN and now - self._tried > _REFETCH
+        unknown = found is None and self._fetched > self._tried and now - self._asked > _REFETCH
+        if due or unknown:  # noted before waiting, so that all others go on without
+            self._tried = now
+            self._asked = self._asked if due else now
+            self._fetching = asyncio.ensure_future(self._fetch())
+        if (found is None or now - self._fetched > _STALE) and self._fetching is not None:
+            await asyncio.shield(self._fetching)
+            found = self._keys.get(kid)
+        if found is None or time.monotonic() - self._fetched > _STALE:
+            raise TokenError("the token is signed with a key the issuer does not have, or the issuer does not answer")
+        return found
+
+    async def _fetch(self) -> None:
+        import jwt
+
+        try:
+            known = await asyncio.to_thread(self._jwks.get_signing_keys, True)
+        except jwt.PyJWTError:
+            return
+        self._keys = {str(k.key_id): k.key for k in known if k.key_id}
+        self._fetched = time.monotonic()
 
     def _subject(self, claims: dict[str, Any]) -> str:
-        """Never the subject itself, which may be a name or a mail address: its hash."""
-        return "oidc:" + hashlib.sha256(f"{claims['iss']}\n{claims['sub']}".encode()).hexdigest()[:24]
+        """Never the subject itself, which may be a name or a telephone number: its hash, with a key, so that nobody tries them all."""
+        said = f"{claims['iss']}\n{claims['sub']}".encode("utf-8", "replace")
+        return "oidc:" + hmac.digest(self._hash_key, said, "sha256").hex()[:24]
 
     def _role(self, claims: dict[str, Any]) -> str:
         said: Any = claims

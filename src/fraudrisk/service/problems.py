@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from fraudrisk.errors import FraudRiskError
+from fraudrisk.privacy import mask_text
 from fraudrisk.service.schemas import SCHEMA_VERSION, Problem
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ TITLES = {
     500: "Our fault",
     503: "Not ready",
 }
+
+
+_STEP, _WORDS = 64, 300
+"""Most letters of a step and of what is said, in the faults of a request."""
 
 
 class ProblemError(Exception):
@@ -89,6 +94,11 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _place(part: str | int) -> str:
+    """A step to where the fault is; a caller's own key only as long as it tells which one, and never a number of somebody's."""
+    return mask_text(str(part)[:_STEP]) if isinstance(part, str) else str(part)
+
+
 def install(app: FastAPI, notice: str) -> None:
     """Map every error to a problem, in one place."""
 
@@ -104,7 +114,7 @@ def install(app: FastAPI, notice: str) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        faults = [{"where": ".".join(map(str, e["loc"])), "what": str(e["msg"])} for e in error.errors()[:20]]
+        faults = [{"where": ".".join(_place(part) for part in e["loc"]), "what": str(e["msg"])[:_WORDS]} for e in error.errors()[:20]]
         return problem(422, "the request does not fit the schema", notice=notice, mend="see errors and /openapi.json", errors=faults)
 
     @app.exception_handler(HTTPException)

@@ -83,6 +83,7 @@ async def readyz(request: Request) -> Response:
     """Ready: warmed up, a run is shown, and the audit log can be written."""
     service: Service = request.app.state.service
     why = "" if service.ready else "warming up"
+    why = why or ("the store cannot be read" if service.store_away else "")
     why = why or ("" if service.release else "no run was published yet") or service.audit.broken or ""
     said = Status(
         notice=service.notice, status="not ready" if why else "ready", release=service.release.number if service.release else None
@@ -96,7 +97,7 @@ def _latest(folder: Path, place: dict[str, Any], limit: int) -> tuple[str, list[
     number, end = int(place.get("segment", head.segment)), int(place.get("end", head.bytes))
     paths = segments(folder, head.chain)
     lines: list[bytes] = []
-    while number > 0 and len(lines) < limit:
+    while 0 < number <= len(paths) and len(lines) < limit:
         with paths[number - 1].open("rb") as stream:
             start = max(0, end - _BLOCK)
             stream.seek(start)
@@ -110,4 +111,4 @@ def _latest(folder: Path, place: dict[str, Any], limit: int) -> tuple[str, list[
             end = paths[number - 1].stat().st_size
         elif end <= 0:
             break
-    return head.chain, lines, {"segment": number, "end": end} if end > 0 else {}
+    return head.chain, lines, {"segment": number, "end": end} if end > 0 and number <= len(paths) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from fraudrisk.errors import InputError
 from fraudrisk.service.auth import GuardedRoute, Principal
 from fraudrisk.service.problems import ProblemError, answers
 from fraudrisk.service.schemas import Assessment, BusinessHit, BusinessPage, CardAnswer, HistoryAnswer, ScoreAnswer, ScoreRequest
-from fraudrisk.service.store import FULL, Release, by_codes
+from fraudrisk.service.store import Release, by_codes
 
 if TYPE_CHECKING:
     from fraudrisk.service.state import Service
@@ -34,6 +35,9 @@ _PREFIX = 8
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """What a feature's name looks like; anything else is not repeated in an error."""
 _FOUND = 200
+_UNTIED = b'"related":[]'
+_HIDDEN = "?"
+"""In place of a grade that is another division's to see."""
 
 
 @direct.get(
@@ -53,10 +57,24 @@ async def get_business(request: Request, code: Code) -> Response:
         raise ProblemError(404, "no business has this code", mend="check the code, or search by name")
     division, etag, body = found
     _theirs(visit.principal, division)
+    if visit.principal.role == "inspector" and _UNTIED not in body:
+        etag, body = _own_only(visit.principal, etag, body)
     visit.output = etag
     if etag.encode() in visit.headers.get(b"if-none-match", b""):
         return _Bytes(b"", 304, etag)
     return _Bytes(body, 200, etag)
+
+
+def _own_only(principal: Principal, etag: str, body: bytes) -> tuple[str, bytes]:
+    """The card without the grades of tied businesses of other divisions; it has an ETag of its own where that changes it."""
+    said = json.loads(body)
+    hidden = [r for r in said["card"]["related"] if not principal.sees(r.get("division") or "-")]
+    if not hidden:
+        return etag, body
+    for r in hidden:
+        r["grade"] = _HIDDEN
+    own = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    return f'{etag[:-1]}-{hashlib.sha256(own).hexdigest()[:8]}"', own
 
 
 class _Bytes(Response):
@@ -110,7 +128,7 @@ async def get_business_history(request: Request, code: Code) -> HistoryAnswer:
     """Scores on the days they changed, records of the register, and the moves of its clue."""
     service: Service = request.app.state.service
     visit, release, code = request.scope["visit"], service.shown(), code.upper()
-    row = await service.reader.one(FULL, {"release": release.number, "code": code})
+    row = await release.full(service.reader, code)
     visit.about(code, known=row is not None)
     if row is None:
         raise ProblemError(404, "no business has this code", mend="check the code, or search by name")

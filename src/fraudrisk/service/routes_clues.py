@@ -119,19 +119,24 @@ async def post_outcome(request: Request, clue_id: ClueId, outcome: Outcome, key:
         )
         if v is not None
     }
-    try:
-        now = await service.in_ledger(
-            lambda: service.ledger.move(
-                clue_id,
-                outcome.to,
-                who=who.who,
-                why=mask_text(outcome.why),
-                conclusion=outcome.conclusion,
-                details=details,
-                key=own_key,
-                on=outcome.on,
-            )
+
+    def file() -> dict[str, Any]:
+        now = service.ledger.move(
+            clue_id,
+            outcome.to,
+            who=who.who,
+            why=mask_text(outcome.why),
+            conclusion=outcome.conclusion,
+            details=details,
+            key=own_key,
+            on=outcome.on,
         )
+        if outcome.on and service.day_of(own_key) != outcome.on:
+            raise ConflictError("the key was used for another day", where=f"key {key}", mend="use a new key")
+        return now
+
+    try:
+        now = await service.in_ledger(file)
     except (NotFoundError, ConflictError):
         raise
     except InputError as error:

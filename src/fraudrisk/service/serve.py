@@ -42,7 +42,7 @@ def serve(
     """
     try:
         from granian import Granian
-        from granian.constants import Interfaces
+        from granian.constants import HTTPModes, Interfaces
         from granian.http import HTTP1Settings
     except ImportError as error:
         raise ConfigError("the server is not installed", mend="pip install 'fraudrisk[api]'") from error
@@ -52,7 +52,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="fraudrisk-metrics-") as figures:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
         server: Any = Granian(
-            target, factory=True, interface=Interfaces.ASGI, address=host or settings.host, port=port or settings.port, workers=workers or settings.workers,
+            target, factory=True, interface=Interfaces.ASGI, http=HTTPModes.http1, address=host or settings.host, port=port or settings.port, workers=workers or settings.workers,
             websockets=False, respawn_failed_workers=True, respawn_interval=0.5, workers_kill_timeout=_GRACE, log_enabled=False, backlog=2048,
             http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=131_072),
         )  # fmt: skip

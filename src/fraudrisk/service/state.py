@@ -10,28 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from fraudrisk.complaints.reader import ComplaintReader
 from fraudrisk.outcomes.schema import clue as ledger_clue
 from fraudrisk.outcomes.schema import move as ledger_move
 from fraudrisk.scoring import Leader
-from fraudrisk.service.audit import AuditLog, audit_folder, keep_anchor
+from fraudrisk.service.audit import AuditLog, QueueFullError, audit_folder, keep_anchor
 from fraudrisk.service.auth import Authenticator
 from fraudrisk.service.chain import Chain
 from fraudrisk.service.cursors import Cursors
 from fraudrisk.service.filling import index_folder
-from fraudrisk.service.limits import Buckets
+from fraudrisk.service.limits import Buckets, Refusals
 from fraudrisk.service.logs import set_up
 from fraudrisk.service.metrics import Metrics
 from fraudrisk.service.names import NameIndex, build_index
 from fraudrisk.service.problems import ProblemError
 from fraudrisk.service.schemas import Move
 from fraudrisk.service.sessions import Sessions
-from fraudrisk.service.store import CURRENT, NAMES, Release, load_release, open_reader
-from fraudrisk.service.tables import open_store, store_url
+from fraudrisk.service.store import CURRENT, NAMES, STATUS, Release, StoreAwayError, load_release, open_reader
+from fraudrisk.service.tables import now_text, open_store, store_url
 from fraudrisk.taking_back import ledger_of
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -65,20 +67,23 @@ class Service:
         self.cursors = Cursors(key)
         self.buckets = Buckets(self.settings.rate_per_second, self.settings.rate_burst)
         self.strangers = Buckets(self.settings.anonymous_per_second, 20 * self.settings.anonymous_per_second)
+        self.refusals = Refusals()
         self.release: Release | None = None
         self.refusal: Callable[[Scope, ProblemError], Response | None] | None = None
         """How a refusal is shown to people on pages; None, or an answer of None: as a problem."""
         self.ready = False
+        self.store_away = False
         self._task: asyncio.Task[None] | None = None
+        self._adopting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open store and ledger, load reader and leader, show the current release, begin the audit log."""
         self._engine = await anyio.to_thread.run_sync(open_store, self.workspace)
         self.reader = open_reader(store_url(self.workspace))
-        self.auth = Authenticator(self.settings, self.reader)
+        self.auth = Authenticator(self.settings, self.reader, self.workspace._key())
         self.sessions = Sessions(self.workspace._key(), self.settings, self.reader, self._engine)
         chain = Chain(audit_folder(self.workspace), segment_bytes=self.settings.audit_segment_bytes)
-        self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, head), queue=self.settings.audit_queue)
+        self.audit = AuditLog(chain, lambda head: keep_anchor(self._engine, chain, head), queue=self.settings.audit_queue)
         self.ledger = await anyio.to_thread.run_sync(ledger_of, self.workspace)
         self.batches = anyio.CapacityLimiter(_BATCH_WORKERS)
         self.searches = anyio.CapacityLimiter(2)
@@ -93,9 +98,11 @@ class Service:
     async def stop(self) -> None:
         """Stop watching, write what is waiting, close."""
         self.ready = False
-        if self._task:
-            self._task.cancel()
+        for task in (self._task, self._adopting):
+            if task:
+                task.cancel()
         self.metrics.flush()
+        self._note_refusals()
         await anyio.to_thread.run_sync(self.audit.close)
         await self.reader.close()
         self.ledger.close()
@@ -118,6 +125,25 @@ class Service:
             raise ProblemError(503, "no run was published yet", mend="fraudrisk releases WS --publish", headers={"Retry-After": "10"})
         return self.release
 
+    def _note_refusals(self) -> None:
+        """Those who came too fast, a line each with how often; they are counted on where the log has no room."""
+        for who, role, n in self.refusals.take() if self.audit.room() else ():
+            try:
+                self.audit.note(
+                    {
+                        "at": now_text(),
+                        "who": who,
+                        "role": role,
+                        "purpose": "",
+                        "action": "refused",
+                        "object": "",
+                        "status": 429,
+                        "count": n,
+                    }
+                )
+            except QueueFullError:
+                self.log.error("refusals were not written down")
+
     # -- the release -------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
@@ -126,11 +152,29 @@ class Service:
             await asyncio.sleep(self.settings.release_poll_seconds)
             self.metrics.flush()
             self.metrics.waiting(self.audit.length())
-            try:
-                await self.reader.refresh()
-                await self._adopt()
-            except Exception:  # the old release goes on being shown
-                self.log.exception("the new release cannot be opened")
+            self._note_refusals()
+            await self._look()
+
+    async def _look(self) -> None:
+        """See what was written since: keys at once; a new release is opened beside, however long it takes."""
+        try:
+            await self.reader.refresh()
+            if self.release and await self.reader.one(STATUS, {"release": self.release.number}) != ("ready",):
+                self.release = None  # a card that is gone must not look like a business that does not exist
+                self.log.error("the release shown was removed, and the new one cannot be opened")
+            self.store_away = False
+        except Exception:
+            self.store_away = True
+            self.log.exception("the store cannot be read")
+            return
+        if self._adopting is None or self._adopting.done():
+            self._adopting = asyncio.create_task(self._try_adopt())
+
+    async def _try_adopt(self) -> None:
+        try:
+            await self._adopt()
+        except Exception:  # the old release goes on being shown
+            self.log.exception("the new release cannot be opened")
 
     async def _adopt(self) -> None:
         row = await self.reader.one(CURRENT, {})
@@ -164,14 +208,31 @@ class Service:
         return found
 
     async def in_ledger(self, work: Callable[[], Any]) -> Any:
-        """Run in a thread of the ledger's."""
-        return await anyio.to_thread.run_sync(work, limiter=self.ledger_side)
+        """Run in a thread of the ledger's; once more where its connection was lost: moves have keys, so that none counts twice.
+
+        Raises
+        ------
+        StoreAwayError
+            The ledger's database does not answer.
+        """
+        for _ in range(2):
+            try:
+                return await anyio.to_thread.run_sync(work, limiter=self.ledger_side)
+            except (OperationalError, InterfaceError):
+                continue
+        raise StoreAwayError
 
     def _states(self, clue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         c = ledger_clue.c
         with self.ledger.engine.connect() as connection:
             query = select(c.clue_id, c.status, c.since, c.due_on, c.conclusion).where(c.clue_id.in_(clue_ids))
             return {r["clue_id"]: dict(r) for r in connection.execute(query).mappings()}
+
+    def day_of(self, key: str) -> dt.date | None:
+        """The day of the move that was filed under a key."""
+        with self.ledger.engine.connect() as connection:
+            found: dt.date | None = connection.scalar(select(ledger_move.c.day).where(ledger_move.c.key == key))
+        return found
 
     def _moves(self, clue_id: str) -> list[Move]:
         m = ledger_move.c

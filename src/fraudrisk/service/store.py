@@ -23,10 +23,25 @@ if TYPE_CHECKING:
 
     from fraudrisk.service.names import NameIndex
 
-__all__ = ["CARD", "CLUES", "CURRENT", "FULL", "NAMES", "Reader", "Release", "Row", "by_codes", "load_release", "open_reader"]
+__all__ = [
+    "CARD",
+    "CLUES",
+    "CURRENT",
+    "FULL",
+    "NAMES",
+    "STATUS",
+    "Reader",
+    "Release",
+    "Row",
+    "StoreAwayError",
+    "by_codes",
+    "load_release",
+    "open_reader",
+]
 
 Row = tuple[Any, ...]
 _MAPPED = 8 << 30
+_POOL = 8
 _TRIPS = 2
 """Round trips for cards at a time; more make them smaller."""
 
@@ -63,6 +78,8 @@ _FRAGMENT = select(fragment.c.body).where(
 _RELEASE = select(release.c.as_of, release.c.manifest, release.c.head, release.c.published_at).where(
     release.c.release_id == bindparam("release")
 )
+STATUS = select(release.c.status).where(release.c.release_id == bindparam("release"))
+"""Of a release; none where it was removed."""
 
 
 @lru_cache(maxsize=256)
@@ -70,6 +87,10 @@ def by_codes(n: int) -> Select[Any]:
     """Businesses of `n` codes, given as ``c0, c1, …``."""
     codes: list[Any] = [bindparam(f"c{i}") for i in range(n)]
     return select(*_HIT).where((business.c.release_id == bindparam("release")) & business.c.business_id.in_(codes))
+
+
+class StoreAwayError(Exception):
+    """The database does not answer."""
 
 
 class Reader(Protocol):
@@ -147,10 +168,12 @@ class PostgresReader:
     """
 
     def __init__(self, address: str) -> None:
-        from psycopg_pool import AsyncConnectionPool
+        from psycopg import OperationalError
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+        self._lost, self._pool_timeout = OperationalError, PoolTimeout
         self._pool = AsyncConnectionPool(
-            address, min_size=2, max_size=8, open=False, kwargs={"autocommit": True, "prepare_threshold": 2}, timeout=5
+            address, min_size=2, max_size=_POOL, open=False, kwargs={"autocommit": True, "prepare_threshold": 2}, timeout=5
         )
         self._open = False
         self._sql = _Compiled(cast("Any", postgresql.psycopg).dialect())
@@ -162,9 +185,16 @@ class PostgresReader:
             self._open = True
             await self._pool.open()
         sql, given = self._sql(statement, values)
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(sql.encode(), given)
-            return await cursor.fetchall()
+        for _ in range(_POOL + 1):  # after the server was restarted every connection of the pool is dead once
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(sql.encode(), given)
+                    return await cursor.fetchall()
+            except self._pool_timeout:
+                break
+            except self._lost:
+                continue
+        raise StoreAwayError
 
     async def all(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Row]:
         """Every row of an answer."""
@@ -245,6 +275,13 @@ class Release:
         division, etag, number, card = row
         shared = self.fragments.get(number) or await self._fragment(reader, number)
         return division, etag, b"".join((self.head, card, shared))
+
+    async def full(self, reader: Reader, code: str) -> Row | None:
+        """Division, name, scores and card of a business, by either of its codes."""
+        row = await reader.one(FULL, {"release": self.number, "code": code})
+        if row is None and (other := await reader.one(BY_USCC, {"release": self.number, "code": code})):
+            row = await reader.one(FULL, {"release": self.number, "code": other[0]})
+        return row
 
     def clue(self, clue_id: str) -> Row | None:
         """A clue by its number."""
