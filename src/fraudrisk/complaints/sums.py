@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,11 @@ def _products(text: str, found: Sequence[Amount]) -> Iterator[Candidate]:
             fitting.append((2.0, float(unit is None or unit in _PERSON), 5, float(unit is not None), 1.0, 1.0))
         for count in sorted(fitting, key=lambda c: (not c[1], c[2]))[:_PRODUCTS]:
             yield Candidate(amount.yuan * count[0], (k,), count=count)
+
+
+@lru_cache(maxsize=1024)
+def _number(words: str) -> float:
+    return parse_amount(words) or 0.0
 
 
 def _unit(text: str, amount: Amount) -> str | None:

@@ -122,6 +122,17 @@ _NOT_MONEY = re.compile(
 )
 
 
+_MONEY_NEXT, _MONEY_LAST = frozenset("多余几来元块圆人Rr"), frozenset("¥\uffe5币Bb")
+
+
+def _bare(text: str, start: int, end: int) -> bool:
+    """Whether a run is one or two characters without a large unit and beside no word of money: most runs of a text are."""
+    if end - start > 2 or not _LARGE.isdisjoint(text[start:end]):
+        return False
+    after, before = text[end : end + 1], text[max(0, start - 1) : start]
+    return not (after in _MONEY_NEXT or after.isspace() or before in _MONEY_LAST or before.isspace())
+
+
 def find_amounts(text: str) -> Iterator[Amount]:
     """Every amount of money in `text`, in order: with a unit of money, or large enough and not counting something else.
 
@@ -130,7 +141,8 @@ def find_amounts(text: str) -> Iterator[Amount]:
     >>> [a.yuan for a in find_amounts("交了3万6,返了2次,第3天又交五千块,一共四万一")]
     [36000.0, 5000.0, 41000.0]
     """
-    for start, end in (place for match in AMOUNT.finditer(text) for place in _numbers(match.group(), match.start())):
+    runs = (m for m in AMOUNT.finditer(text) if not _bare(text, *m.span()))
+    for start, end in (place for run in runs for place in _numbers(run.group(), run.start())):
         raw = text[start:end]
         money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, start - 4) : start]))
         has_unit = not _LARGE.isdisjoint(raw)
