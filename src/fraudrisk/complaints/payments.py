@@ -67,6 +67,7 @@ class PaymentModel:
 
         self.paid, self.said, self.trees = paid, said, trees
         self._chooser = lgb.Booster(model_str=trees)
+        self._by_column: Any = None
 
     @classmethod
     def fit(
@@ -124,7 +125,7 @@ class PaymentModel:
         features : csr_matrix, one row per text
         """
         out: list[Amount | None] = [None] * len(texts)
-        said = project(features, self.said[0]) @ self.said[1] + self.said[2]
+        said = self._says(features)
         which = [i for i in np.flatnonzero(said > _SILENT).tolist() if texts[i]]
         found = {i: list(find_amounts(texts[i])) for i in which}
         which = [i for i in which if found[i]]
@@ -146,6 +147,13 @@ class PaymentModel:
             if p[start + best] >= _THRESHOLD:
                 out[i] = _quoted(texts[i], found[i], readings[best])
         return out
+
+    def _says(self, features: sparse.csr_matrix) -> Any:
+        """Log-odds that each text says what was paid."""
+        if self._by_column is None:  # every column has a weight: quicker than choosing those that have one
+            self._by_column = np.zeros(features.shape[1], np.float32)
+            self._by_column[self.said[0]] = self.said[1]
+        return features @ self._by_column + self.said[2]
 
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores."""
