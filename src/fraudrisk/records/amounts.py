@@ -133,6 +133,10 @@ def _bare(text: str, start: int, end: int) -> bool:
     return not (after in _MONEY_NEXT or after.isspace() or before in _MONEY_LAST or before.isspace())
 
 
+_FIGURES = re.compile(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?")
+_DATE_OR_CLOCK = re.compile(r"\s?[-/.年:点多]")
+
+
 def find_amounts(text: str) -> Iterator[Amount]:
     """Every amount of money in `text`, in order: with a unit of money, or large enough and not counting something else.
 
@@ -145,12 +149,11 @@ def find_amounts(text: str) -> Iterator[Amount]:
     for start, end in (place for run in runs for place in _numbers(run.group(), run.start())):
         raw = text[start:end]
         money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, start - 4) : start]))
-        has_unit = not _LARGE.isdisjoint(raw)
         if not money and (
-            _NOT_MONEY.match(text, end) or not (has_unit or re.fullmatch(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?", raw.replace(",", "")))
+            (_LARGE.isdisjoint(raw) and not _FIGURES.fullmatch(raw.replace(",", "")))
+            or _NOT_MONEY.match(text, end)
+            or (raw.isdigit() and _DATE_OR_CLOCK.match(text, end))
         ):
-            continue
-        if not money and raw.isdigit() and re.match(r"\s?[-/.年:点多]", text[end:]):
             continue
         value = parse_amount(raw)
         if value:
