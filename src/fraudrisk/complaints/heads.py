@@ -54,7 +54,7 @@ class TextHeads:
         stages: Sequence[str | None],
         codes: Sequence[str],
         *,
-        threshold: float = -0.2,
+        threshold: float = -0.3,
     ) -> TextHeads:
         """Learn from fraud texts.
 
