@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, literal, select, text
 
+from fraudrisk.errors import NotFoundError
+from fraudrisk.service import releases
 from fraudrisk.service.audit import AuditLog, keep_anchor
 from fraudrisk.service.auth import Principal
 from fraudrisk.service.chain import Chain, Head
@@ -372,3 +378,51 @@ def test_no_grade_of_another_division_stands_on_a_card(served: Served) -> None:
         again = {"If-None-Match": whole.headers["etag"]}
         assert served.get(keys[division], path, headers=again).status_code == (304 if mine.content == whole.content else 200)
     assert hidden
+
+
+def test_a_process_that_died_shows_no_release(tmp_path: Path) -> None:
+    """The release shown was the dead worker's until the server was started anew."""
+    script = "from fraudrisk.service.metrics import Metrics; import sys; m = Metrics(); m.release(int(sys.argv[1])); m.waiting(3); m.seen('get_model', 200, 0.1); m.flush()"
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script, "1"], env=environment, check=True)
+    shown = "; sys.stdout.write(m.text().decode())"
+    said = subprocess.run([sys.executable, "-c", script + shown, "2"], env=environment, check=True, capture_output=True, text=True).stdout
+    assert "fraudrisk_release 2.0" in said
+    assert "fraudrisk_audit_waiting 3.0" in said
+    assert 'fraudrisk_requests_total{operation="get_model",status="200"} 2.0' in said
+
+
+def test_nobody_goes_back_to_a_release_that_was_just_removed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was chosen before the lock was held: a publisher that ended in between left nothing of it, and no process could start."""
+    publish_release(served.workspace)
+    alone = releases._alone
+
+    @contextmanager
+    def late(workspace: Any, engine: Any) -> Iterator[None]:
+        with alone(workspace, engine):
+            _remove(engine, workspace, 1)
+            yield
+
+    monkeypatch.setattr(releases, "_alone", late)
+    with pytest.raises(NotFoundError):
+        releases.rollback(served.workspace)
+
+
+def test_old_indexes_leave_memory(served: Served) -> None:
+    """A release that is no longer shown is not mapped any more."""
+
+    def mapped() -> set[str]:
+        folder = str(served.workspace.path / "search")
+        return {
+            row.split()[-1].removeprefix(folder).split("/")[1] for row in Path("/proc/self/maps").read_text().splitlines() if folder in row
+        }
+
+    assert mapped() == {"r000001"}
+    served.get("analyst", "/v1/businesses?q=康寿健康")
+    made = publish_release(served.workspace)
+    for _ in range(50):
+        if served.get("analyst", "/v1/model").json()["release"] == made.number:
+            break
+        time.sleep(0.1)
+    gc.collect()
+    assert mapped() == {f"r{made.number:06d}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -20,6 +21,7 @@ class Metrics:
     --------
     >>> metrics = Metrics()
     >>> metrics.seen("get_business", 200, 0.002)
+    >>> metrics.flush()
     >>> b'fraudrisk_requests_total{operation="get_business",status="200"} 1.0' in metrics.text()
     True
     """
@@ -31,7 +33,7 @@ class Metrics:
         self._seconds = Histogram(
             "fraudrisk_request_seconds", "Seconds to the first byte of the answer.", ["operation"], buckets=_SECONDS, **shared
         )
-        self._release = Gauge("fraudrisk_release", "Number of the release shown.", multiprocess_mode="min", **shared)
+        self._release = Gauge("fraudrisk_release", "Number of the release shown.", multiprocess_mode="livemin", **shared)
         self._waiting = Gauge("fraudrisk_audit_waiting", "Lines waiting for the audit log.", multiprocess_mode="livesum", **shared)
         self._counts: dict[tuple[str, int], int] = {}
         self._times: dict[str, list[float]] = {}
@@ -68,10 +70,20 @@ class Metrics:
         self._waiting.set(lines)
 
     def text(self) -> bytes:
-        """The exposition format."""
-        self.flush()
+        """The exposition format, of what was flushed; may run in another thread than :meth:`seen`."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
+        _forget_dead(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _forget_dead(folder: str) -> None:
+    """A process that died shows no release and has no queue; what it counted goes on being counted."""
+    for path in Path(folder).glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]

@@ -113,17 +113,17 @@ def rollback(workspace: Workspace, to: int | None = None) -> Published:
     NotFoundError
         There is none.
     """
-    kept = list_releases(workspace)
-    shown = next((r.number for r in kept if r.current), 0)
-    found = [r for r in kept if (r.number == to if to is not None else r.number < shown)]
-    if not found:
-        raise NotFoundError(
-            "there is no release to go back to" if to is None else f"there is no release {to}",
-            mend="see fraudrisk releases WS; publish the run again if it was removed",
-        )
     engine = open_store(workspace)
     try:
-        with _alone(workspace, engine):
+        with _alone(workspace, engine):  # looked up only now: a publisher that just ended may have removed one
+            kept = list_releases(workspace)
+            shown = next((r.number for r in kept if r.current), 0)
+            found = [r for r in kept if (r.number == to if to is not None else r.number < shown)]
+            if not found:
+                raise NotFoundError(
+                    "there is no release to go back to" if to is None else f"there is no release {to}",
+                    mend="see fraudrisk releases WS; publish the run again if it was removed",
+                )
             _show(engine, found[-1].number, fresh=False)
     finally:
         engine.dispose()

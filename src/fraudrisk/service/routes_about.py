@@ -63,6 +63,7 @@ async def list_audit(
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus, of all processes."""
     service: Service = request.app.state.service
+    service.metrics.flush()  # here, where requests are counted: in the thread, counts were lost or doubled
     return Response(await anyio.to_thread.run_sync(service.metrics.text), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
