@@ -164,8 +164,9 @@ class ElderlyHead:
         """The label of each text."""
         n = len(self.columns)
         if self._by_column is None:  # every column has a row: nearly all texts use nearly only those that weigh
-            self._by_column = np.zeros((features.shape[1], len(self.labels)), np.float32)
-            self._by_column[self.columns] = self.weights[:n]
+            weights = np.zeros((features.shape[1], len(self.labels)), np.float32)
+            weights[self.columns] = self.weights[:n]
+            self._by_column = weights  # whole: other threads read it too
         scores = features @ self._by_column + (np.asarray(flags, np.float32) * _LEXICON) @ self.weights[n:] + self.intercept
         return [self.labels[k] for k in np.asarray(scores).argmax(axis=1)]
 

@@ -19,6 +19,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from fraudrisk.complaints.grams import GramHasher
 from fraudrisk.complaints.heads import project
 from fraudrisk.complaints.sums import Candidate, candidates, describe, says_total
+from fraudrisk.errors import InputError
 from fraudrisk.records.amounts import Amount, find_amounts
 
 __all__ = ["PaymentModel"]
@@ -83,17 +84,28 @@ class PaymentModel:
             As the classifier weighs them.
         writers : sequence of str, optional
             The trees learn from what the linear models say of writers they did not see.
+
+        Raises
+        ------
+        InputError
+            Where no text, or every text, says what was paid, or none of the amounts named makes a total.
         """
         import lightgbm as lgb
 
         found = [list(find_amounts(t)) for t in texts]
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
         words, states = project(features, columns), np.array([t is not None for t in totals])
-        around = _around(texts, found)
         owner = np.repeat(np.arange(len(texts)), [len(f) for f in found])
         explained = [_explains(f, t) for f, t in zip(found, totals, strict=True)]
-        paid = np.array([i in (explained[k] or ()) for k, f in enumerate(found) for i in range(len(f))])
-        known = np.array([explained[k] is not None for k in owner])
+        paid = np.array([i in (explained[k] or ()) for k, f in enumerate(found) for i in range(len(f))], bool)
+        known = np.array([explained[k] is not None for k in owner], bool)
+        if not (_both(states) and _both(paid[known])):
+            raise InputError(
+                "nothing is to be learned about payments from these texts",
+                where=f"{int(states.sum())} of {len(texts)} give amount_yuan, {int(paid.sum())} of the amounts they name make it",
+                mend="label texts with and without an amount that was paid",
+            )
+        around = _around(texts, found)
         chances, said = np.zeros(len(owner)), np.zeros(len(texts))
         for learn, judge in _splits(len(texts), writers):
             mine, theirs = np.isin(owner, learn) & known, np.isin(owner, judge)
@@ -151,8 +163,9 @@ class PaymentModel:
     def _says(self, features: sparse.csr_matrix) -> Any:
         """Log-odds that each text says what was paid."""
         if self._by_column is None:  # every column has a weight: quicker than choosing those that have one
-            self._by_column = np.zeros(features.shape[1], np.float32)
-            self._by_column[self.said[0]] = self.said[1]
+            weights = np.zeros(features.shape[1], np.float32)
+            weights[self.said[0]] = self.said[1]
+            self._by_column = weights  # whole: other threads read it too
         return features @ self._by_column + self.said[2]
 
     def arrays(self) -> dict[str, Any]:

@@ -179,6 +179,7 @@ class PostgresReader:
         self._sql = _Compiled(cast("Any", postgresql.psycopg).dialect())
         self._asked: dict[tuple[int, str], asyncio.Future[Row | None]] = {}
         self._fetching: set[asyncio.Task[None]] = set()
+        self._trips = 0
 
     async def _fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> list[Row]:
         if not self._open:
@@ -211,28 +212,34 @@ class PostgresReader:
         waiting = self._asked.get((number, code))
         if waiting is None:
             waiting = self._asked[number, code] = asyncio.get_running_loop().create_future()
-            if len(self._fetching) < _TRIPS:
+            if self._trips < _TRIPS:
+                self._trips += 1
                 task = asyncio.create_task(self._fetch_cards())
-                self._fetching.add(task)
+                self._fetching.add(task)  # a task nobody holds may be collected
                 task.add_done_callback(self._fetching.discard)
         return await asyncio.shield(waiting)
 
     async def _fetch_cards(self) -> None:
         """Fetch what was asked for, and what was asked for meanwhile."""
-        while asked := self._asked:
-            self._asked = {}
-            for number in {number for number, _ in asked}:
-                mine = {code: future for (n, code), future in asked.items() if n == number}
-                try:
-                    rows = {row[0]: row[1:] for row in await self._fetch(_CARDS, {"release": number, "codes": list(mine)})}
-                except BaseException as error:
-                    for future in mine.values():
-                        future.set_exception(error if isinstance(error, Exception) else ConnectionError("the look-up was stopped"))
-                    if not isinstance(error, Exception):
-                        raise
-                else:
-                    for code, future in mine.items():
-                        future.set_result(rows.get(code))
+        try:
+            while asked := self._asked:
+                self._asked = {}
+                for number in {number for number, _ in asked}:
+                    await self._answer(number, {code: future for (n, code), future in asked.items() if n == number})
+        finally:
+            self._trips -= 1  # here, not when the loop comes round to it: a card asked for in between would wait for nobody
+
+    async def _answer(self, number: int, asked: dict[str, asyncio.Future[Row | None]]) -> None:
+        try:
+            rows = {row[0]: row[1:] for row in await self._fetch(_CARDS, {"release": number, "codes": list(asked)})}
+        except BaseException as error:
+            for future in asked.values():
+                future.set_exception(error if isinstance(error, Exception) else ConnectionError("the look-up was stopped"))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for code, future in asked.items():
+                future.set_result(rows.get(code))
 
     async def refresh(self) -> None:
         """Every statement sees what was written before it."""
