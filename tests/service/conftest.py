@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,16 @@ from fraudrisk.service.audit import Verified, verify_workspace
 from fraudrisk.service.keys import add_key
 from fraudrisk.service.releases import publish_release
 from fraudrisk.workspace import Workspace
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait up to ten seconds: a fixed pause is too short on a busy machine."""
+    for _ in range(200):
+        if what():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
 
 ROLES = ("inspector", "analyst", "auditor")
 

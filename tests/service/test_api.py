@@ -15,7 +15,7 @@ from fraudrisk.run import RunResult
 from fraudrisk.scoring import Leader
 from fraudrisk.service.releases import list_releases, publish_release, rollback
 from fraudrisk.workspace import Workspace
-from tests.service.conftest import Served
+from tests.service.conftest import Served, wait_for
 
 PHONE = "13812345678"
 
@@ -190,16 +190,6 @@ def test_a_new_run_is_shown_and_taken_back(served: Served) -> None:
     wait_for(lambda: served.get("analyst", "/v1/model").json()["release"] == before)
     assert served.get("analyst", path, headers={"If-None-Match": tag}).status_code == 304
     assert [r.current for r in list_releases(served.workspace)] == [True, False]
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    import time
-
-    for _ in range(100):
-        if what():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def test_no_run_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
