@@ -90,11 +90,10 @@ class Router:
         arrays: dict[str, Any] = {"classes": self.models["text"].classes_.astype(str)}
         meta: dict[str, Any] = {"kind": _KIND, "data": data, "figures": dict(figures)}
         for view, model in self.models.items():
-            seen = np.flatnonzero(model.idf_)
             arrays |= {
-                f"{view}_columns": seen.astype(np.int32),
-                f"{view}_weights": model.coef_[:, seen].astype(np.float16),
-                f"{view}_idf": model.idf_[seen],
+                f"{view}_columns": model.columns_,
+                f"{view}_weights": model.coef_.astype(np.float16),
+                f"{view}_idf": model.idf_,
                 f"{view}_intercept": model.intercept_,
             }
             meta[view] = {"settings": model.get_params(), "temperature": model.temperature_}

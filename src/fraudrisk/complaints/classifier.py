@@ -34,7 +34,9 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     words : int
         Longest run of words counted; 0 leaves words out.
     bits : int
-        Features are hashed into ``2**bits`` columns; no vocabulary is kept.
+        Features are hashed to ``bits`` bits; no vocabulary is kept.
+    min_df : int
+        Words and runs that fewer training texts have are not looked at.
     folds : int
         Folds of the cross-validation that calibrates the probabilities.
     random_state : int or None
@@ -43,9 +45,11 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     classes_ : ndarray
         Labels, sorted.
-    coef_ : ndarray of float32, shape (n_classes, 2**bits)
+    columns_ : ndarray of int32, shape (n_columns,)
+        Hashes that are looked at, ascending: column of the feature matrix by column.
+    idf_ : ndarray of float32, shape (n_columns,)
+    coef_ : ndarray of float32, shape (n_classes, n_columns)
     intercept_ : ndarray of shape (n_classes,)
-    idf_ : ndarray of float32, shape (2**bits,)
     temperature_ : float
         Decision values are multiplied by it before the soft-max; fitted on folds the model had not seen.
 
@@ -63,6 +67,7 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chars: tuple[int, int] = (1, 3),
         words: int = 2,
         bits: int = 18,
+        min_df: int = 1,
         folds: int = 5,
         random_state: int | None = 0,
     ) -> None:
@@ -70,14 +75,16 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.chars = chars
         self.words = words
         self.bits = bits
+        self.min_df = min_df
         self.folds = folds
         self.random_state = random_state
 
     _by_column: tuple[Any, Any] | None = None
+    _by_hash: tuple[Any, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return {k: v for k, v in state.items() if k != "_by_column"}
+        return {k: v for k, v in state.items() if k not in ("_by_column", "_by_hash")}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -122,13 +129,14 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"there is only one class, '{self.classes_[0]}'", mend="give texts of at least two")
         weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
         counts = self._counts(texts)
-        n_with = np.bincount(counts.indices, minlength=counts.shape[1])
-        # a run never seen in training weighs nothing: it must not shrink the known ones when a row is brought to length one
-        known, n = n_with > 0, len(texts)
+        n_with, n = np.bincount(counts.indices, minlength=counts.shape[1]), len(texts)
+        # a run never seen in training is not a column: it must not shrink the known ones when a row is brought to length one
+        known = np.flatnonzero(n_with >= max(self.min_df, 1))
+        self.columns_ = (known if len(known) else np.zeros(1)).astype(np.int32)
         if unlabelled is not None:
             others = self._counts(as_texts(unlabelled))
             n_with, n = n_with + np.bincount(others.indices, minlength=others.shape[1]), n + others.shape[0]
-        self.idf_ = np.where(known, np.log((1 + n) / (1 + n_with)) + 1, 0).astype(np.float32)
+        self.idf_ = (np.log((1 + n) / (1 + n_with[self.columns_])) + 1).astype(np.float32)
         features = self._weighted(counts)
         self.temperature_ = self._temperature(features, target, weight, groups)
         self.coef_, self.intercept_ = self._linear(features, target, weight)
@@ -186,7 +194,7 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def scores(self, features: sparse.csr_matrix) -> Any:
         """Decision value of each class, for features that are there already."""
         if self._by_column is None or self._by_column[0] is not self.coef_:
-            self._by_column = self.coef_, np.ascontiguousarray(self.coef_.T)  # a sparse row reads rows of it, not 2**18 columns
+            self._by_column = self.coef_, np.ascontiguousarray(self.coef_.T)  # a sparse row reads rows of it
         return features @ self._by_column[1] + self.intercept_
 
     def probabilities(self, scores: Any) -> Any:
@@ -214,15 +222,27 @@ class ComplaintClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _counts(self, texts: list[str]) -> sparse.csr_matrix:
         hasher = GramHasher(self.chars, self.words, self.bits)
-        parts = [hasher.transform(texts[i : i + _BLOCK]) for i in range(0, len(texts), _BLOCK)]
+        parts = [hasher.transform(texts[i : i + _BLOCK]) for i in range(0, max(len(texts), 1), _BLOCK)]
         return sparse.vstack(parts, format="csr") if len(parts) != 1 else parts[0]
 
     def _weighted(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
-        data = (1 + np.log(counts.data)) * self.idf_[counts.indices]
-        row_of = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        place = self._places()[counts.indices]
+        known = place >= 0
+        indptr = np.concatenate([[0], np.cumsum(known)])[counts.indptr]
+        place = place[known]
+        data = (1 + np.log(counts.data[known])) * self.idf_[place]
+        row_of = np.repeat(np.arange(counts.shape[0]), np.diff(indptr))
         length = np.sqrt(np.bincount(row_of, data * data, minlength=counts.shape[0]))
         data = (data / np.where(length > 0, length, 1)[row_of]).astype(np.float32)
-        return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
+        return sparse.csr_matrix((data, place, indptr), shape=(counts.shape[0], len(self.columns_)))
+
+    def _places(self) -> Any:
+        """Column of every hash, -1 where it is not looked at."""
+        if self._by_hash is None or self._by_hash[0] is not self.columns_:
+            place = np.full(1 << self.bits, -1, np.int32)
+            place[self.columns_] = np.arange(len(self.columns_), dtype=np.int32)
+            self._by_hash = self.columns_, place  # whole: other threads read it too
+        return self._by_hash[1]
 
 
 def as_texts(texts: Any) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fraudrisk.complaints.clauses import ClauseHeads
 from fraudrisk.complaints.heads import ElderlyHead, TextHeads
 from fraudrisk.complaints.payments import PaymentModel
+from fraudrisk.complaints.schemes import SchemeHeads
 from fraudrisk.complaints.tagger import NameTagger
 
 __all__ = ["ReaderParts"]
@@ -21,7 +23,7 @@ class ReaderParts:
     ``threshold`` is the probability of fraud, all fraud categories together, from which a text is called one.
     """
 
-    heads: TextHeads
+    schemes: SchemeHeads
     elderly: ElderlyHead
     tagger: NameTagger
     payments: PaymentModel
@@ -30,9 +32,14 @@ class ReaderParts:
     def arrays(self) -> dict[str, Any]:
         """For a bundle."""
         return {
-            "head_columns": self.heads.columns.astype(np.int32),
-            "head_weights": self.heads.weights.astype(np.float16),
-            "head_intercept": self.heads.intercept,
+            "head_columns": self.schemes.whole.columns.astype(np.int32),
+            "head_weights": self.schemes.whole.weights.astype(np.float16),
+            "head_intercept": self.schemes.whole.intercept,
+            "clause_columns": self.schemes.clauses.columns.astype(np.int32),
+            "clause_weights": self.schemes.clauses.weights.astype(np.float16),
+            "clause_intercept": self.schemes.clauses.intercept,
+            "tactic_weights": self.schemes.tactic_weights,
+            "stage_weights": self.schemes.stage_weights,
             "elderly_columns": self.elderly.columns.astype(np.int32),
             "elderly_weights": self.elderly.weights.astype(np.float16),
             "elderly_intercept": self.elderly.intercept,
@@ -43,9 +50,9 @@ class ReaderParts:
     def meta(self) -> dict[str, Any]:
         """For a bundle's manifest."""
         return {
-            "tactics": self.heads.tactics,
-            "stages": self.heads.stages,
-            "tactic_threshold": self.heads.threshold,
+            "tactics": self.schemes.tactics,
+            "stages": self.schemes.stages,
+            "tactic_threshold": self.schemes.threshold,
             "elderly": self.elderly.labels,
             **self.payments.meta(),
             "fraud_threshold": self.threshold,
@@ -55,15 +62,12 @@ class ReaderParts:
     def from_arrays(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> ReaderParts:
         """From a checked bundle."""
         m = meta["parts"]
-        heads = TextHeads(
-            m["tactics"],
-            m["stages"],
-            arrays["head_columns"],
-            arrays["head_weights"].astype(np.float32),
-            arrays["head_intercept"],
-            m["tactic_threshold"],
+        whole = TextHeads(arrays["head_columns"], arrays["head_weights"].astype(np.float32), arrays["head_intercept"])
+        clauses = ClauseHeads(arrays["clause_columns"], arrays["clause_weights"].astype(np.float32), arrays["clause_intercept"])
+        schemes = SchemeHeads(
+            m["tactics"], m["stages"], whole, clauses, arrays["tactic_weights"], arrays["stage_weights"], m["tactic_threshold"]
         )
         elderly = ElderlyHead(
             m["elderly"], arrays["elderly_columns"], arrays["elderly_weights"].astype(np.float32), arrays["elderly_intercept"]
         )
-        return cls(heads, elderly, NameTagger.from_arrays(arrays), PaymentModel.from_arrays(m, arrays), m["fraud_threshold"])
+        return cls(schemes, elderly, NameTagger.from_arrays(arrays), PaymentModel.from_arrays(m, arrays), m["fraud_threshold"])

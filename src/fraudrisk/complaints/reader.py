@@ -213,13 +213,14 @@ class ComplaintReader:
             for i, words in zip(which, said, strict=True):
                 out[i] = found[i], str(words.value) if words else self._usual, words
             return out
+        if not which:
+            return out
         flags = [self._facts.flags(bodies[i], found[i]) for i in which]
-        tactics, stages = self.parts.heads.decide(features[which], flags) if which else ([], [])
+        read = [bodies[i] for i in which]
+        tactics, stages, quote = self.parts.schemes.decide(features[which], flags, read, self.classifier.features)
         missing = [[t for t in wanted if t not in {s.tactic for s in found[i]}] for i, wanted in zip(which, tactics, strict=True)]
         unsaid = [[] if stage is None or (s and s.value == stage) else [stage] for s, stage in zip(said, stages, strict=True)]
-        quotes = self.parts.heads.quotes(
-            [bodies[i] for i in which], [a + b for a, b in zip(missing, unsaid, strict=True)], self.classifier.features
-        )
+        quotes = [quote(k, a + b) for k, (a, b) in enumerate(zip(missing, unsaid, strict=True))]
         for i, wanted, more, stage, words in zip(which, tactics, quotes, stages, said, strict=True):
             spans = [s for s in found[i] if s.tactic in wanted] + [s for s in more if s.tactic != stage]
             shown = next(
@@ -330,12 +331,8 @@ def classifier_from(meta: dict[str, Any], arrays: dict[str, Any]) -> ComplaintCl
     settings = dict(meta["settings"])
     settings["chars"] = tuple(settings["chars"])
     model = ComplaintClassifier(**settings)
-    width = 1 << model.bits
-    model.classes_ = arrays["classes"]
-    model.coef_ = np.zeros((len(model.classes_), width), np.float32)
-    model.coef_[:, arrays["columns"]] = arrays["weights"]
-    model.idf_ = np.zeros(width, np.float32)
-    model.idf_[arrays["columns"]] = arrays["idf"]
+    model.classes_, model.columns_, model.idf_ = arrays["classes"], arrays["columns"], arrays["idf"]
+    model.coef_ = arrays["weights"].astype(np.float32)
     model.intercept_ = arrays["intercept"]
     model.temperature_ = float(meta["temperature"])
     model.n_features_in_ = 1

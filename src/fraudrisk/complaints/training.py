@@ -13,11 +13,12 @@ from fraudrisk.bundle import save_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier
 from fraudrisk.complaints.facts import FactFinder
 from fraudrisk.complaints.grams import fold_text
-from fraudrisk.complaints.heads import ElderlyHead, TextHeads
+from fraudrisk.complaints.heads import ElderlyHead
 from fraudrisk.complaints.lexicon import TacticFinder
 from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.complaints.payments import PaymentModel
 from fraudrisk.complaints.reader import _view
+from fraudrisk.complaints.schemes import SchemeHeads
 from fraudrisk.complaints.tagger import NameTagger
 from fraudrisk.errors import InputError
 from fraudrisk.packs import load_pack
@@ -101,29 +102,31 @@ def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, t
     bodies = prepare([r["text"] for r in rows])
     fraud = [i for i, r in enumerate(rows) if r["label"] in pack.fraud_categories]
     features = model.features(views)
-    heads = TextHeads.fit(
+    schemes = SchemeHeads.fit(
         features[fraud],
         [facts.flags(bodies[i], finder.find(bodies[i])) for i in fraud],
-        [{s["tactic"] for s in rows[i]["spans"] if s["tactic"]} for i in fraud],
+        [bodies[i] for i in fraud],
+        [[(s["tactic"], fold_text(mask_text(clean_text(s["quote"])))) for s in rows[i]["spans"] if s["tactic"]] for i in fraud],
         [rows[i]["stage"] for i in fraud],
         sorted(pack.tactic_labels),
+        [rows[i]["writer"] for i in fraud],
+        model.features,
     )
     names = [fold_text(mask_text(clean_text(r["respondent"]))) if r["respondent"] else None for r in rows]
     elderly = ElderlyHead.fit(features, [facts.elderly_flags(v) for v in views], [r["elderly"] for r in rows])
     payments = PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows], features, [r["writer"] for r in rows])
-    return ReaderParts(heads, elderly, NameTagger.fit(bodies, names), payments, threshold)
+    return ReaderParts(schemes, elderly, NameTagger.fit(bodies, names), payments, threshold)
 
 
 def save_classifier(
     model: ComplaintClassifier, folder: Path, report: dict[str, Any], *, data: str, licence: str = "", parts: ReaderParts | None = None
 ) -> None:
     """Write the model's folder: weights of the columns that were seen, and a card with the per-class figures."""
-    seen = np.flatnonzero(model.idf_)
     arrays = {
         "classes": model.classes_.astype(str),
-        "columns": seen.astype(np.int32),
-        "weights": model.coef_[:, seen],
-        "idf": model.idf_[seen],
+        "columns": model.columns_,
+        "weights": model.coef_,
+        "idf": model.idf_,
         "intercept": model.intercept_,
     }
     meta = {
