@@ -23,7 +23,7 @@ _TITLE = ("title", "标题", "诉求标题", "主题")
 _DEFAULT: dict[str, Any] = {"C": 4.0, "chars": (1, 2), "words": 0, "bits": 20, "min_df": 3}
 """Settings of the shipped model: short runs carry over between hands better; see docs/reading.md for what else was tried."""
 _FRAUD = 0.4
-"""Probability from which a text is called fraud; chosen on folds of writers the model had not seen (docs/reading.md)."""
+"""Probability from which a text is called fraud, all fraud categories together (docs/reading.md says what else was tried)."""
 _ID = ("id", "ticket_id", "工单编号", "登记编号", "编号")
 
 

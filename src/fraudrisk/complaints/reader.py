@@ -14,13 +14,13 @@ import numpy as np
 from fraudrisk.bundle import load_bundle
 from fraudrisk.complaints.classifier import ComplaintClassifier, as_texts
 from fraudrisk.complaints.facts import FactFinder, Found
-from fraudrisk.complaints.grams import fold_texts, letters_of
+from fraudrisk.complaints.grams import letters_of
 from fraudrisk.complaints.lexicon import Span, TacticFinder
 from fraudrisk.complaints.parts import ReaderParts
+from fraudrisk.complaints.views import view_texts
 from fraudrisk.errors import InputError, NotFoundError
 from fraudrisk.files import digest_bytes
 from fraudrisk.packs import Pack, load_pack
-from fraudrisk.records.cleaning import mask_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,6 @@ _SENTENCE = re.compile(r"[\u3002\uff01\uff1f!?\uff1b;\n]")
 _DILUTED, _PART = 220, 160
 """Characters from which a text is also read in parts, and the least length of a part."""
 _BLOCK = 4096
-_LONGEST = 20_000
-"""Characters of one text that are read; nobody's complaint is longer, and time stays bounded."""
 
 
 class ComplaintReader:
@@ -140,12 +138,8 @@ class ComplaintReader:
 
     def read_block(self, texts: list[str], titles: list[str]) -> Iterator[dict[str, Any]]:
         """Read some texts; every row has :data:`COLUMNS` (without ``id``), what a run stores beside them, and the masked text."""
-        masked = mask_texts([t[:_LONGEST] for t in texts])
-        heads = mask_texts([t[:200] for t in titles])
-        folded = fold_texts(masked)
-        cores = self._facts.cores(folded)
-        bodies = [f[a:b] for f, (a, b) in zip(folded, cores, strict=True)]
-        views = [_view(h, b) for h, b in zip(heads, bodies, strict=True)]
+        seen = view_texts(texts, titles, self._facts)
+        views, bodies = seen.texts, seen.bodies
         if not views:
             return
         features = self.classifier.features(views)
@@ -153,9 +147,9 @@ class ComplaintReader:
         chosen = self._categories(probabilities, views)
         shown = self._shown(features, bodies, [self._is_fraud[c] for c, _ in chosen])
         columns = zip(
-            masked,
+            seen.masked,
             bodies,
-            cores,
+            seen.starts,
             chosen,
             probabilities,
             shown,
@@ -166,7 +160,7 @@ class ComplaintReader:
             letters_of(bodies),
             strict=True,
         )
-        for text, body, (start, _), (category, confidence), p, tactics, amount, respondent, elderly, professional, letters in columns:
+        for text, body, start, (category, confidence), p, tactics, amount, respondent, elderly, professional, letters in columns:
             yield self._row(
                 _Body(text, body, start), category, confidence, p, tactics, amount, respondent, elderly, professional, digest_bytes(letters)
             )
@@ -357,9 +351,3 @@ def _parts(text: str) -> list[str]:
             parts.append(text[start:end])
             start = end
     return parts or [text]
-
-
-def _view(title: str, text: str) -> str:
-    """What the classifier sees: the title, where it says more than the text, and the text."""
-    title = "" if title in ("无", "") or title in text else title
-    return f"{title}\n{text}" if title else text

@@ -17,9 +17,9 @@ from fraudrisk.complaints.heads import ElderlyHead
 from fraudrisk.complaints.lexicon import TacticFinder
 from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.complaints.payments import PaymentModel
-from fraudrisk.complaints.reader import _view
 from fraudrisk.complaints.schemes import SchemeHeads
 from fraudrisk.complaints.tagger import NameTagger
+from fraudrisk.complaints.views import view_texts
 from fraudrisk.errors import InputError
 from fraudrisk.packs import load_pack
 from fraudrisk.privacy import mask_text
@@ -28,15 +28,9 @@ from fraudrisk.records.cleaning import clean_text
 __all__ = ["load_corpus", "prepare", "save_classifier", "train_classifier", "train_parts"]
 
 
-def prepare(texts: Sequence[str], titles: Sequence[str] | None = None) -> list[str]:
+def prepare(texts: Sequence[str], titles: Sequence[str | None] | None = None) -> list[str]:
     """Texts as the classifier sees them: cleaned, masked, folded, without ticket templates, the title in front."""
-    facts = FactFinder(load_pack())
-    out = []
-    for i, text in enumerate(texts):
-        folded = fold_text(mask_text(clean_text(text)))
-        start, end = facts.core(folded)
-        out.append(_view(mask_text(clean_text(titles[i])) if titles else "", folded[start:end]))
-    return out
+    return view_texts(texts, titles, FactFinder(load_pack())).texts
 
 
 def load_corpus(folder: Path) -> list[dict[str, Any]]:
@@ -98,24 +92,28 @@ def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, t
     """Learn tactics, stage, respondents and payments from the corpus, over the features of a fitted classifier."""
     pack = load_pack()
     facts, finder = FactFinder(pack), TacticFinder(pack.lexicon)
-    views = prepare([r["text"] for r in rows], [r.get("title") or "" for r in rows])
-    bodies = prepare([r["text"] for r in rows])
+    seen = view_texts([r["text"] for r in rows], [r.get("title") for r in rows], facts)
+    views, bodies = seen.texts, seen.bodies
     fraud = [i for i, r in enumerate(rows) if r["label"] in pack.fraud_categories]
     features = model.features(views)
     schemes = SchemeHeads.fit(
         features[fraud],
         [facts.flags(bodies[i], finder.find(bodies[i])) for i in fraud],
         [bodies[i] for i in fraud],
-        [[(s["tactic"], fold_text(mask_text(clean_text(s["quote"])))) for s in rows[i]["spans"] if s["tactic"]] for i in fraud],
+        [[(s["tactic"], _folded(s["quote"])) for s in rows[i]["spans"] if s["tactic"]] for i in fraud],
         [rows[i]["stage"] for i in fraud],
         sorted(pack.tactic_labels),
         [rows[i]["writer"] for i in fraud],
         model.features,
     )
-    names = [fold_text(mask_text(clean_text(r["respondent"]))) if r["respondent"] else None for r in rows]
+    names = [_folded(r["respondent"]) if r["respondent"] else None for r in rows]
     elderly = ElderlyHead.fit(features, [facts.elderly_flags(v) for v in views], [r["elderly"] for r in rows])
     payments = PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows], features, [r["writer"] for r in rows])
     return ReaderParts(schemes, elderly, NameTagger.fit(bodies, names), payments, threshold)
+
+
+def _folded(words: str) -> str:
+    return fold_text(mask_text(clean_text(words)))
 
 
 def save_classifier(
