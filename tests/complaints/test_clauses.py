@@ -97,3 +97,10 @@ def test_learning_twice_gives_the_same_weights(classifier: ComplaintClassifier, 
     again = SchemeHeads.fit(classifier.features(TEXTS), flags, TEXTS, QUOTES, STAGES, ["T03", "T27"], writers, classifier.features)
     assert (again.clauses.weights == schemes.clauses.weights).all()
     assert (again.stage_weights == schemes.stage_weights).all()
+
+
+def test_two_stages_are_told_apart(classifier: ComplaintClassifier) -> None:
+    flags, writers = np.zeros((len(TEXTS), 2)), [f"w{i // 2 % 4}" for i in range(40)]
+    two: list[str | None] = ["引流" if i % 2 else "失联" for i in range(40)]
+    heads = SchemeHeads.fit(classifier.features(TEXTS), flags, TEXTS, QUOTES, two, ["T03", "T27"], writers, classifier.features)
+    assert heads.decide(classifier.features(TEXTS), flags, TEXTS, classifier.features)[1] == two

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-from fraudrisk.complaints.heads import project
+from fraudrisk.complaints.heads import per_class, project
 
 __all__ = ["ClauseHeads", "Clauses"]
 
@@ -134,10 +134,10 @@ class ClauseHeads:
             if shown[:, k].sum() >= 3 and not shown[use, k].all():
                 model = LinearSVC(C=0.5, class_weight={0: 1, 1: 5}, random_state=0, tol=1e-3).fit(x[use], shown[use, k])
                 weights[:, k], intercept[k] = model.coef_[0], model.intercept_[0]
-        several = np.unique(stage[owner])
-        if len(several) > 2:
+        several = n_tactics + np.unique(stage[owner])
+        if len(several) > 1:
             model = LinearSVC(C=0.1, class_weight="balanced", random_state=0, tol=1e-3).fit(x, stage[owner])
-            weights[:, n_tactics + several], intercept[n_tactics + several] = model.coef_.T, model.intercept_
+            weights[:, several], intercept[several] = per_class(model)
         return cls(columns, weights, intercept)
 
     def scores(self, clauses: Clauses) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-__all__ = ["ElderlyHead", "TextHeads", "project"]
+__all__ = ["ElderlyHead", "TextHeads", "per_class", "project"]
 
 _RARE = 4
 """Runs in so few fraud texts or fewer carry no weight; 1 to 4 are alike on the folds, and 4 has half the columns."""
@@ -56,10 +56,9 @@ class TextHeads:
             if 3 <= tactics[:, k].sum() < len(tactics):
                 model = LinearSVC(C=1.0, class_weight="balanced", random_state=0).fit(x, tactics[:, k])
                 weights[:, k], intercept[k] = model.coef_[0], model.intercept_[0]
-        several = np.unique(stage)
-        if len(several) > 2:
-            model = LinearSVC(C=1.0, class_weight="balanced", random_state=0).fit(x, stage)
-            weights[:, n_tactics + several], intercept[n_tactics + several] = model.coef_.T, model.intercept_
+        several = n_tactics + np.unique(stage)
+        if len(several) > 1:
+            weights[:, several], intercept[several] = per_class(LinearSVC(C=1.0, class_weight="balanced", random_state=0).fit(x, stage))
         return cls(columns, weights, intercept)
 
     def scores(self, features: sparse.csr_matrix, flags: Any) -> Any:
@@ -119,6 +118,14 @@ class ElderlyHead:
 def _beside(x: sparse.csr_matrix, flags: Any) -> sparse.csr_matrix:
     stacked: sparse.csr_matrix = sparse.hstack([x, sparse.csr_matrix(np.asarray(flags, np.float32) * _LEXICON)], format="csr")
     return stacked
+
+
+def per_class(model: Any) -> tuple[Any, Any]:
+    """Weights and intercepts of a fitted linear model, a column per class, also where two classes share one line."""
+    coef, intercept = model.coef_, model.intercept_
+    if len(coef) == 1:
+        coef, intercept = np.vstack([-coef, coef]), np.concatenate([-intercept, intercept])
+    return coef.T, intercept
 
 
 def project(features: sparse.csr_matrix, columns: Any) -> sparse.csr_matrix:

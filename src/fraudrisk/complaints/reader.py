@@ -35,6 +35,8 @@ _SENTENCE = re.compile(r"[\u3002\uff01\uff1f!?\uff1b;\n]")
 _DILUTED, _PART = 220, 160
 """Characters from which a text is also read in parts, and the least length of a part."""
 _BLOCK = 4096
+_TOGETHER = 512
+"""Fraud texts whose clauses are weighed together: bounds memory where every text is long."""
 
 
 class ComplaintReader:
@@ -201,26 +203,29 @@ class ComplaintReader:
         """Spans, stage and the words of the stage of every text; only fraud is looked into."""
         out: list[_Shown] = [([], None, None)] * len(bodies)
         which = [i for i, is_fraud in enumerate(fraud) if is_fraud]
-        found = {i: self._tactics.find(bodies[i]) for i in which}
-        said = [self._facts.stage(bodies[i]) for i in which]
+        for start in range(0, len(which), _TOGETHER):
+            some = which[start : start + _TOGETHER]
+            for i, shown in zip(some, self._look(features[some], [bodies[i] for i in some]), strict=True):
+                out[i] = shown
+        return out
+
+    def _look(self, features: Any, texts: list[str]) -> list[_Shown]:
+        """Spans, stage and the words of the stage of fraud texts."""
+        found = [self._tactics.find(t) for t in texts]
+        said = [self._facts.stage(t) for t in texts]
         if self.parts is None:
-            for i, words in zip(which, said, strict=True):
-                out[i] = found[i], str(words.value) if words else self._usual, words
-            return out
-        if not which:
-            return out
-        flags = [self._facts.flags(bodies[i], found[i]) for i in which]
-        read = [bodies[i] for i in which]
-        tactics, stages, quote = self.parts.schemes.decide(features[which], flags, read, self.classifier.features)
-        missing = [[t for t in wanted if t not in {s.tactic for s in found[i]}] for i, wanted in zip(which, tactics, strict=True)]
-        unsaid = [[] if stage is None or (s and s.value == stage) else [stage] for s, stage in zip(said, stages, strict=True)]
-        quotes = [quote(k, a + b) for k, (a, b) in enumerate(zip(missing, unsaid, strict=True))]
-        for i, wanted, more, stage, words in zip(which, tactics, quotes, stages, said, strict=True):
-            spans = [s for s in found[i] if s.tactic in wanted] + [s for s in more if s.tactic != stage]
-            shown = next(
-                (Found(stage, s.quote, s.start) for s in more if s.tactic == stage), words if words and words.value == stage else None
-            )
-            out[i] = sorted(spans, key=lambda s: (s.start, s.end, s.tactic)), stage, shown
+            return [(spans, str(words.value) if words else self._usual, words) for spans, words in zip(found, said, strict=True)]
+        flags = [self._facts.flags(t, spans) for t, spans in zip(texts, found, strict=True)]
+        tactics, stages, quote = self.parts.schemes.decide(features, flags, texts, self.classifier.features)
+        out: list[_Shown] = []
+        for k, (spans, words, wanted, stage) in enumerate(zip(found, said, tactics, stages, strict=True)):
+            missing = [t for t in wanted if t not in {s.tactic for s in spans}]
+            unsaid = [] if stage is None or (words and words.value == stage) else [stage]
+            more = quote(k, missing + unsaid)
+            shown = [s for s in spans if s.tactic in wanted] + [s for s in more if s.tactic != stage]
+            of_stage = words if words and words.value == stage else None
+            of_stage = next((Found(s.tactic, s.quote, s.start) for s in more if s.tactic == stage), of_stage)
+            out.append((sorted(shown, key=lambda s: (s.start, s.end, s.tactic)), stage, of_stage))
         return out
 
     def _amounts(self, features: Any, bodies: list[str]) -> list[Found | None]:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold
 
 from fraudrisk.complaints.clauses import ClauseHeads, Clauses
-from fraudrisk.complaints.heads import TextHeads
+from fraudrisk.complaints.heads import TextHeads, per_class
 from fraudrisk.complaints.lexicon import Span
 
 __all__ = ["SchemeHeads"]
@@ -123,9 +123,8 @@ class SchemeHeads:
         odds = _odds(by_tactic, whole[:, :n], best[:, :n], length)
         given = np.column_stack([whole[:, n:], best[:, n:], odds])
         by_stage = np.zeros((given.shape[1] + 1, len(names)))
-        if len(names) > 2:
-            joint = LogisticRegression(C=0.3, max_iter=10_000).fit(given, stage)
-            by_stage[:-1], by_stage[-1] = joint.coef_.T, joint.intercept_
+        if len(names) > 1:
+            by_stage[:-1], by_stage[-1] = per_class(LogisticRegression(C=0.3, max_iter=10_000).fit(given, stage))
         return cls(codes, names, *learn(everything), by_tactic, by_stage)
 
     def decide(
