@@ -9,9 +9,9 @@ import numpy as np
 
 from fraudrisk.complaints.clauses import ClauseHeads
 from fraudrisk.complaints.heads import ElderlyHead, TextHeads
+from fraudrisk.complaints.names import NameFinder
 from fraudrisk.complaints.payments import PaymentModel
 from fraudrisk.complaints.schemes import SchemeHeads
-from fraudrisk.complaints.tagger import NameTagger
 
 __all__ = ["ReaderParts"]
 
@@ -25,7 +25,7 @@ class ReaderParts:
 
     schemes: SchemeHeads
     elderly: ElderlyHead
-    tagger: NameTagger
+    names: NameFinder
     payments: PaymentModel
     threshold: float
 
@@ -44,7 +44,7 @@ class ReaderParts:
             "elderly_weights": self.elderly.weights.astype(np.float16),
             "elderly_intercept": self.elderly.intercept,
             **self.payments.arrays(),
-            **self.tagger.arrays(),
+            **self.names.arrays(),
         }
 
     def meta(self) -> dict[str, Any]:
@@ -55,6 +55,7 @@ class ReaderParts:
             "tactic_threshold": self.schemes.threshold,
             "elderly": self.elderly.labels,
             **self.payments.meta(),
+            **self.names.meta(),
             "fraud_threshold": self.threshold,
         }
 
@@ -70,4 +71,4 @@ class ReaderParts:
         elderly = ElderlyHead(
             m["elderly"], arrays["elderly_columns"], arrays["elderly_weights"].astype(np.float32), arrays["elderly_intercept"]
         )
-        return cls(schemes, elderly, NameTagger.from_arrays(arrays), PaymentModel.from_arrays(m, arrays), m["fraud_threshold"])
+        return cls(schemes, elderly, NameFinder.from_arrays(m, arrays), PaymentModel.from_arrays(m, arrays), m["fraud_threshold"])

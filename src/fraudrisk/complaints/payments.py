@@ -2,7 +2,8 @@
 
 The grammar of :mod:`fraudrisk.records.amounts` finds the amounts; a linear model over the characters around each says whether
 it was paid or lost (and not promised, returned, a price, a valuation); a second one, over the whole text, whether it says at all
-what was paid. Boosted trees then choose among the readings of :mod:`fraudrisk.complaints.sums`: one amount, a sum, a price times a count.
+what was paid. Boosted trees then choose among the readings of :mod:`fraudrisk.complaints.sums` (one amount, a sum, a price times a
+count) and none: they learn from whole texts which of their readings is right, not from each reading alone.
 """
 
 from __future__ import annotations
@@ -16,38 +17,24 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold
 
+from fraudrisk.complaints.choosing import CHOOSING, one_of
 from fraudrisk.complaints.grams import GramHasher
 from fraudrisk.complaints.heads import project
-from fraudrisk.complaints.sums import Candidate, candidates, describe, says_total
+from fraudrisk.complaints.sums import SENTENCE, Candidate, candidates, describe, says_total
 from fraudrisk.errors import InputError
 from fraudrisk.records.amounts import Amount, find_amounts
 
 __all__ = ["PaymentModel"]
 
-_BEFORE, _AFTER, _NEAR = 16, 12, 5
+_BEFORE, _AFTER, _NEAR, _FAR = 16, 12, 5, 80
 _RUNS = GramHasher(chars=(1, 3), words=0, bits=16)
-_THRESHOLD = 0.25
-"""Probability from which the best reading is given; 0.2 to 0.4 tried on folds by writer."""
 _SILENT = -2.5
 """Log-odds of "this text says what was paid" up to which nothing is looked for, alone or with those of its likeliest amount: half of
 the ordinary messages that name money are done with, and 0.1 and 1.6 % of the payments of the folds, most of which would not be found."""
 _MOST = 4
 """Payments that are tried together when the gold amount is explained."""
-_TREES = {
-    "objective": "binary",
-    "num_leaves": 15,
-    "learning_rate": 0.06,
-    "min_data_in_leaf": 40,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "seed": 0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbosity": -1,
-}
-_ROUNDS = 250
+_TREES = {**CHOOSING, "num_leaves": 31, "learning_rate": 0.06}
+_ROUNDS = 300
 
 
 class PaymentModel:
@@ -113,14 +100,17 @@ class PaymentModel:
                 continue
             chances[theirs] = _paid(around[mine], paid[mine]).decision_function(around[theirs])
             said[judge] = _said(words[learn], states[learn]).decision_function(words[judge])
-        rows, right = [], []
+        rows, right, sizes = [], [], []
         for k, (text, amounts, start) in enumerate(zip(texts, found, _starts(found), strict=True)):
             if amounts:
                 mine = chances[start : start + len(amounts)]
                 readings = candidates(text, amounts, mine)
-                rows.append(describe(text, amounts, mine, said[k], readings))
-                right += [bool(totals[k]) and abs(r.yuan - float(totals[k] or 0)) < 1 for r in readings]
-        booster = lgb.train(_TREES, lgb.Dataset(np.vstack(rows), np.array(right)), _ROUNDS)
+                hits = [abs(r.yuan - (totals[k] or 0)) < 1 for r in readings] + [not totals[k]]
+                if any(hits):
+                    rows.append(describe(text, amounts, mine, said[k], readings))
+                    right += hits
+                    sizes.append(len(hits))
+        booster = lgb.train({**_TREES, "objective": one_of(sizes)}, lgb.Dataset(np.vstack(rows), np.array(right, float)), _ROUNDS)
         first, second = _paid(around[known], paid[known]), _said(words, states)
         return cls(
             (first.coef_[0].astype(np.float32), float(first.intercept_[0])),
@@ -153,10 +143,10 @@ class PaymentModel:
                 rows.append(describe(texts[i], found[i], mine, float(said[i]), readings))
         if not rows:
             return out
-        p = np.asarray(self._chooser.predict(np.vstack(rows), num_threads=1))
-        for (i, readings), start in zip(offers, _starts([r for _, r in offers]), strict=True):
-            best = int(p[start : start + len(readings)].argmax())
-            if p[start + best] >= _THRESHOLD:
+        scores = np.asarray(self._chooser.predict(np.vstack(rows), num_threads=1))
+        for (i, readings), start in zip(offers, _starts(rows), strict=True):
+            best = int(scores[start : start + len(readings) + 1].argmax())
+            if best < len(readings):  # the last is none of them
                 out[i] = _quoted(texts[i], found[i], readings[best])
         return out
 
@@ -192,7 +182,7 @@ class PaymentModel:
 
 
 def _paid(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
-    return LogisticRegression(C=1.0, solver="liblinear", random_state=0).fit(x, y)
+    return LogisticRegression(C=0.3, solver="liblinear", random_state=0).fit(x, y)
 
 
 def _said(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
@@ -233,20 +223,26 @@ def _quoted(text: str, found: Sequence[Amount], reading: Candidate) -> Amount:
 
 
 def _around(texts: Sequence[str], found: Sequence[Sequence[Amount]]) -> sparse.csr_matrix:
-    """The runs before and after every amount, and how it stands among the others of its text."""
+    """The runs before and after every amount, in its sentence and the one before, and how it stands among the others of its text."""
     items = [(t, a, f) for t, f in zip(texts, found, strict=True) for a in f]
     before = [t[max(0, a.start - _BEFORE) : a.start][::-1] for t, a, _ in items]
     after = [t[a.end : a.end + _AFTER] for t, a, _ in items]
-    blocks = [
-        _RUNS.transform(before),
-        _RUNS.transform(after),
-        _RUNS.transform([f"^{b[:_NEAR]}" for b in before]),
-        _RUNS.transform([f"${b[:_NEAR]}" for b in after]),
-    ]
-    for block in blocks:
-        block.data[:] = 1
-    shape = sparse.csr_matrix(np.array([_shape(*item) for item in items]))
-    stacked: sparse.csr_matrix = sparse.hstack([*blocks[:2], blocks[2] * 2, blocks[3] * 2, shape], format="csr")
+    sentences = [SENTENCE.split(t[max(0, a.start - _FAR) : a.start]) for t, a, _ in items]
+    parts = (
+        (before, 1.0),
+        (after, 1.0),
+        ([f"^{b[:_NEAR]}" for b in before], 2.0),
+        ([f"${b[:_NEAR]}" for b in after], 2.0),
+        ([s[-1] for s in sentences], 0.5),
+        ([s[-2] if len(s) > 1 else "" for s in sentences], 0.3),
+        ([SENTENCE.split(t[a.end : a.end + _FAR // 2])[0] for t, a, _ in items], 0.5),
+    )
+    blocks = []
+    for runs, weight in parts:
+        block = _RUNS.transform(runs)
+        block.data[:] = weight
+        blocks.append(block)
+    stacked: sparse.csr_matrix = sparse.hstack([*blocks, sparse.csr_matrix(np.array([_shape(*item) for item in items]))], format="csr")
     return stacked
 
 

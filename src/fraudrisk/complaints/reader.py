@@ -156,7 +156,7 @@ class ComplaintReader:
             probabilities,
             shown,
             self._amounts(features, bodies),
-            self.respondents(bodies),
+            self.respondents(bodies, features),
             self._elderly(features, views),
             self._facts.professionals(bodies),
             letters_of(bodies),
@@ -241,11 +241,12 @@ class ComplaintReader:
             return [self._facts.elderly(v) for v in views]
         return self.parts.elderly.decide(features, self._facts.elderly_flags_of(views))
 
-    def respondents(self, bodies: list[str]) -> list[Found | None]:
-        """Who is complained of in each folded text."""
+    def respondents(self, bodies: list[str], features: Any = None) -> list[Found | None]:
+        """Who is complained of in each folded text; `features` as the classifier weighs them, where they are at hand."""
         if self.parts is None:
             return [self._facts.respondent(b) for b in bodies]
-        return [Found(b[slice(*p)], b[slice(*p)], p[0]) if p else None for b, p in zip(bodies, self.parts.tagger.find(bodies), strict=True)]
+        places = self.parts.names.find(bodies, self.classifier.features(bodies) if features is None else features)
+        return [Found(b[slice(*p)], b[slice(*p)], p[0]) if p else None for b, p in zip(bodies, places, strict=True)]
 
     def _row(
         self,

@@ -16,10 +16,10 @@ import numpy as np
 
 from fraudrisk.records.amounts import Amount, parse_amount
 
-__all__ = ["Candidate", "candidates", "describe", "says_total"]
+__all__ = ["SENTENCE", "Candidate", "candidates", "describe", "says_total"]
 
 _BREAK = re.compile(r"[\uff0c,\u3002;\uff1b\uff01!\uff1f?\n\u3001:\uff1a]")
-_SENTENCE = re.compile(r"[\u3002;\uff1b\uff01!\uff1f?\n]")
+SENTENCE = re.compile(r"[\u3002;\uff1b\uff01!\uff1f?\n]")
 _CLAUSE = re.compile(r"[\uff0c,\u3002;\uff1b\uff01!\uff1f?\n]")
 _TOTAL = re.compile(
     r"(?:一共|总共|共计|合计|总计|累计|前后|前前后后|加起来|陆续|总额|总金额|涉及金额|涉案金额|共)[^\uff0c,\u3002;\uff1b\n]{0,12}$"
@@ -38,11 +38,15 @@ _CUES = tuple(
         r"[总共]|合计|累计|前后|加起来|陆续|合起来|合着",
         r"别人|邻居|有人|他们|群里|大家|隔壁|老人们|其他|户|另|亲戚|同事|街坊",
         r"我|母亲|父亲|老伴|奶奶|爷爷|婆婆|岳|来电人|本人|诉求人|反映人",
+        r"又|再|还|后来|追加|另外|接着|随后|第二|次日|加",
+        r"下[个周月一]|准备|打算|正要|马上|差点|催|要求|想要?让|如果|要是|才能",
+        r"各|每人|一人一|都[交买办投]|[俩两]人|分别",
     )
 )
-"""Paid, got, given back, each, price, lost, asked for, not paid, in all, others, one's own: kinds of words beside an amount."""
+"""Paid, got, given back, each, price, lost, asked for, not paid, in all, others, one's own, once more, not yet, both: kinds of words
+beside an amount."""
 
-_MEASURE = "(?P<m>疗程|[人个位名份套盒瓶箱棵株间张床台幅只头亩口户股单件条块斤期次回笔年月节堂包袋桶罐册枚把组平])"
+_MEASURE = "(?P<m>疗程|[人个位名份套盒瓶箱棵株间张床台幅只头亩口户股单件条块斤期次回笔年月节堂包袋桶罐册枚把组平对根笼垄分副米筐针剂间眼桩桌颗粒本])"
 _UNIT_BEFORE = re.compile(rf"(?:[每一单]{_MEASURE}|(?P<each>各))[^\uff0c,\u3002;\n]{{0,5}}$")
 _UNIT_AFTER = re.compile(rf"(?:多|余)?(?:元|块钱|块)?(?:钱)?[^\uff0c,\u3002;\n]{{0,2}}(?:/|一|每){_MEASURE}")
 _COUNT = re.compile(rf"(?P<n>\d{{1,3}}|[二三四五六七八九]?十[一二三四五六七八九]?|[两俩三仨四五六七八九])(?:来|多|余)?个?{_MEASURE}")
@@ -69,6 +73,8 @@ class Candidate:
     count: tuple[float, ...] = (0, 0, 99, 0, 0, 0)
 
 
+_LIKELIEST, _LEFT, _OF_TEXT = 3, 5, (8, 9, 17, 18)
+"""Among the numbers of :func:`describe`: the likeliest of a reading, what it leaves out, and what is the same for all readings."""
 _KINDS = ("one", "likeliest", "two", "three", "again", "all", "run", "product")
 
 
@@ -160,7 +166,7 @@ def says_total(text: str, amount: Amount) -> bool:
 
 
 def describe(text: str, found: Sequence[Amount], chances: Any, said: float, readings: Sequence[Candidate]) -> Any:
-    """What speaks for and against each reading.
+    """What speaks for and against each reading, and last for none of them.
 
     Parameters
     ----------
@@ -171,7 +177,8 @@ def describe(text: str, found: Sequence[Amount], chances: Any, said: float, read
 
     Returns
     -------
-    ndarray of float, shape (n_readings, n_descriptions)
+    ndarray of float, shape (n_readings + 1, n_descriptions)
+        Of none: what is said of the whole text; the rest is missing.
     """
     values, yuan = np.array([a.yuan for a in found]), np.array([r.yuan for r in readings])
     inside = np.zeros((len(readings), len(found)), bool)
@@ -203,7 +210,7 @@ def describe(text: str, found: Sequence[Amount], chances: Any, said: float, read
         np.full(len(readings), len(text) / 300),
         np.full(len(readings), said),
     )
-    return np.column_stack(
+    described = np.column_stack(
         (
             *numbers,
             [[kind in r.kinds for kind in _KINDS] for r in readings],
@@ -211,11 +218,16 @@ def describe(text: str, found: Sequence[Amount], chances: Any, said: float, read
             (inside @ beside) / size[:, None],
         )
     )
+    none = np.full(described.shape[1], np.nan)
+    none[_LIKELIEST], none[_LEFT] = np.max(chances), np.logaddexp(0, chances).sum()
+    none[list(_OF_TEXT)] = described[0, list(_OF_TEXT)]
+    return np.vstack([described, none])
 
 
 def _beside(text: str, amount: Amount) -> list[bool]:
-    """Which kinds of words stand before the amount in its clause, and in its sentence."""
+    """Which kinds of words stand before the amount in its clause, and in its sentence, and which after it."""
     left = text[max(0, amount.start - 40) : amount.start]
     clause = _BREAK.split(left)[-1]
-    sentence = _SENTENCE.split(left)[-1]
-    return [bool(cue.search(part)) for part in (clause, sentence) for cue in _CUES]
+    sentence = SENTENCE.split(left)[-1]
+    after = SENTENCE.split(text[amount.end : amount.end + 20])[0]
+    return [bool(cue.search(part)) for part in (clause, sentence, after) for cue in _CUES]

@@ -15,10 +15,10 @@ from fraudrisk.complaints.facts import FactFinder
 from fraudrisk.complaints.grams import fold_text
 from fraudrisk.complaints.heads import ElderlyHead
 from fraudrisk.complaints.lexicon import TacticFinder
+from fraudrisk.complaints.names import NameFinder
 from fraudrisk.complaints.parts import ReaderParts
 from fraudrisk.complaints.payments import PaymentModel
 from fraudrisk.complaints.schemes import SchemeHeads
-from fraudrisk.complaints.tagger import NameTagger
 from fraudrisk.complaints.views import view_texts
 from fraudrisk.errors import InputError
 from fraudrisk.packs import load_pack
@@ -108,8 +108,9 @@ def train_parts(model: ComplaintClassifier, rows: Sequence[dict[str, Any]], *, t
     )
     names = [_folded(r["respondent"]) if r["respondent"] else None for r in rows]
     elderly = ElderlyHead.fit(features, [facts.elderly_flags(v) for v in views], [r["elderly"] for r in rows])
-    payments = PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows], features, [r["writer"] for r in rows])
-    return ReaderParts(schemes, elderly, NameTagger.fit(bodies, names), payments, threshold)
+    writers = [r["writer"] for r in rows]
+    payments = PaymentModel.fit(bodies, [r["amount_yuan"] for r in rows], features, writers)
+    return ReaderParts(schemes, elderly, NameFinder.fit(bodies, names, features, writers), payments, threshold)
 
 
 def _folded(words: str) -> str:

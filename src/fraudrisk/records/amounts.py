@@ -107,22 +107,35 @@ _SPARE = re.compile(rf"(?<=[{_UNIT_CHARS}])(?P<a>[{_DIGITS}])(?=(?P<b>[{_DIGITS}
 """九千八一张: after a unit one bare digit closes the number; only neighbours (三万六七) are one vague figure."""
 
 
-def _numbers(raw: str, start: int) -> Iterator[tuple[int, int]]:
+def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Where the numbers of a run stand."""
+    raw = text[start:end]
     cuts = {m.start() for m in _ALONE.finditer(raw)} | {m.end() for m in _SPARE.finditer(raw) if _CN[m["b"]] != _CN[m["a"]] + 1}
+    if raw[-1] == "一" and raw[-2:-1] in _LARGE and _MEASURE.match(text, end):
+        cuts.add(len(raw) - 1)
     places = [0, *sorted(cuts), len(raw)]
     return ((start + a, start + b) for a, b in itertools.pairwise(places))
 
 
 _LARGE = frozenset("万萬wW千仟百佰kK")
-_MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|人民币|RMB|rmb)")
+_MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|蚊|人民币|RMB|rmb)")
 _MONEY_BEFORE = re.compile(r"(?:¥|\uffe5|人民币|RMB)\s?$")
-_NOT_MONEY = re.compile(
-    r"\s?(?:个点|[%\uff05]|个百分点|分利|[年月日号天周岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗袋支集章遍里公]|小时|分钟|星期|礼拜|个月|多岁|多人|多名|多位|多户|多个|个|年|倍|成|积分|分贝|G|g|ml|kg|级|路|号线)"
+_MEASURE = re.compile(
+    r"(?:[年月日号天周岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗支集章遍公晚趟对根笼垄副幅枚床间罐桶筐本册件块间把辆口组针剂]|里(?![头面边])"
+    r"|小时|分钟|星期|礼拜|疗程|个)"
 )
+"""五千一张 is five thousand for each: before what is counted, a last 一 belongs to it."""
+_NOT_MONEY = re.compile(
+    r"(?:个点|[%\uff05]|个百分点|分利|[月日号天岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗袋支集章遍公]|年(?!金)|周(?!转)|里(?![头面边])"
+    r"|小时|分钟|星期|礼拜|个月|多岁|多人|多名|多位|多户|多个|个|倍|积分|分贝|G|g|ml|kg|级|路|号线)"
+)
+_SHARE = re.compile(r"\s?成")
+"""七成, but 两万八成交."""
+_HOTLINE = re.compile(r"12(?:3(?:0[1569]|1[135689]|2[0189]|3[1-9]|45|48|5[0158]|6[5-9]|7[17]|8[1589]|93)|0[26])|95[0-9]{3}|96110")
+_YEAR = re.compile(r"20(?:0[1-9]|[12]\d)")
 
 
-_MONEY_NEXT, _MONEY_LAST = frozenset("多余几来元块圆人Rr"), frozenset("¥\uffe5币Bb")
+_MONEY_NEXT, _MONEY_LAST = frozenset("多余几来元块圆蚊人Rr"), frozenset("¥\uffe5币Bb")
 
 
 def _bare(text: str, start: int, end: int) -> bool:
@@ -134,7 +147,7 @@ def _bare(text: str, start: int, end: int) -> bool:
 
 
 _FIGURES = re.compile(r"[1-9]\d{2,7}(?:\.\d+)?(?:多|余|来|左右)?")
-_DATE_OR_CLOCK = re.compile(r"\s?[-/.年:点多]")
+_DATE_OR_CLOCK = re.compile(r"\s?(?:[:点多年]|[-/.]\d)")
 
 
 def find_amounts(text: str) -> Iterator[Amount]:
@@ -144,17 +157,26 @@ def find_amounts(text: str) -> Iterator[Amount]:
     --------
     >>> [a.yuan for a in find_amounts("交了3万6,返了2次,第3天又交五千块,一共四万一")]
     [36000.0, 5000.0, 41000.0]
+    >>> [a.yuan for a in find_amounts("五千一张的卡办了两张,打了12345")]
+    [5000.0]
     """
     runs = (m for m in AMOUNT.finditer(text) if not _bare(text, *m.span()))
-    for start, end in (place for run in runs for place in _numbers(run.group(), run.start())):
+    for start, end in (place for run in runs for place in _numbers(text, *run.span())):
         raw = text[start:end]
-        money = bool(_MONEY_AFTER.match(text, end)) or bool(_MONEY_BEFORE.search(text[max(0, start - 4) : start]))
-        if not money and (
-            (_LARGE.isdisjoint(raw) and not _FIGURES.fullmatch(raw.replace(",", "")))
-            or _NOT_MONEY.match(text, end)
-            or (raw.isdigit() and _DATE_OR_CLOCK.match(text, end))
-        ):
+        money = _MONEY_AFTER.match(text, end) or _MONEY_BEFORE.search(text[max(0, start - 4) : start])
+        if not money and not _large(text, raw, end):
             continue
         value = parse_amount(raw)
         if value:
             yield Amount(value, start, end)
+
+
+def _large(text: str, raw: str, end: int) -> bool:
+    """Whether a number beside no word of money is large enough to be money, and counts nothing else."""
+    figures = raw.replace(",", "")
+    if _LARGE.isdisjoint(raw) and not _FIGURES.fullmatch(figures):
+        return False
+    if raw.isdigit() and (_DATE_OR_CLOCK.match(text, end) or _HOTLINE.fullmatch(raw) or _YEAR.fullmatch(raw)):
+        return False
+    spaced = raw[0].isdigit() and text[end : end + 1].isspace()
+    return not (_NOT_MONEY.match(text, end + spaced) or (len(raw) < 3 and _SHARE.match(text, end)))

@@ -1,0 +1,324 @@
+"""Whom a complaint is about: of the stretches that a tagger finds likeliest, boosted trees choose one, or none.
+
+A tagger alone (:mod:`fraudrisk.complaints.tagger`) begins too few names and stops too early: it knows the characters around each
+place and not how a stretch compares with the others of its text, how common its pairs of characters are (a name never met is made of
+rare ones), or whether the text names anybody at all. The trees learn that from what taggers say of writers they did not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, KFold
+
+from fraudrisk.complaints.choosing import CHOOSING, one_of
+from fraudrisk.complaints.heads import project
+from fraudrisk.complaints.tagger import PAD, NameTagger, codes_of
+from fraudrisk.errors import InputError
+
+__all__ = ["NameFinder"]
+
+_SEEN = 300
+"""Characters in which a complaint names whom it is about."""
+_STARTS, _ENDS, _OFFERS, _LONGEST = 8, 3, 12, 22
+"""Places where a name may begin, ends tried for each, stretches offered to the trees, characters of the longest."""
+_SILENT = -60.0
+"""Score of the best stretch below which nobody is named: most ordinary messages are done with."""
+_BITS = 18
+_FINE = 16
+"""Steps to a doubling when it is stored how common a pair of characters is."""
+_P = np.uint64(0x9E3779B97F4A7C15)
+_BREAKS, _OPENS, _CLOSES = (np.array([ord(c) for c in chars], np.uint64) for chars in (
+    "\uff0c\u3002\uff1b\uff01\uff1f\u3001\uff1a\uff08\uff09“”\"《》「」『』\n ,.;:!?()", "“\"《「『(\uff08", "”\"》」』)\uff09"
+))  # fmt: skip
+_TREES = {**CHOOSING, "num_leaves": 15, "learning_rate": 0.1}
+_ROUNDS = 150
+_GOOD = 0.3
+"""Overlap from which the best stretch of a text stands for the name it should have found."""
+
+
+@dataclass(slots=True)
+class _Offers:
+    """Stretches of texts, and what speaks for each; the last row of a text is "none of them".
+
+    ``start`` and ``end`` are (n_texts, n_offers), ``best`` is (n_texts,), ``rows`` is (n_texts, n_offers + 1, n_descriptions),
+    ``there`` tells which stretches exist: short texts have few.
+    """
+
+    start: Any
+    end: Any
+    best: Any
+    there: Any
+    rows: Any
+
+
+class NameFinder:
+    """Finds the respondent's name in folded texts.
+
+    Parameters
+    ----------
+    tagger : NameTagger
+    common : ndarray of uint8, shape (2**18,)
+        How many texts have a pair of characters: 16 times the logarithm to base two of that number and one.
+    named : tuple of ndarray of int, ndarray of float32 and float
+        Columns of the feature matrix, their weights and the intercept of "this text names somebody".
+    trees : str
+        The booster that chooses, as LightGBM writes it.
+    """
+
+    def __init__(self, tagger: NameTagger, common: Any, named: tuple[Any, Any, float], trees: str) -> None:
+        import lightgbm as lgb
+
+        self.tagger, self.common, self.named, self.trees = tagger, common, named, trees
+        self._chooser = lgb.Booster(model_str=trees)
+        self._by_column: Any = None
+
+    @classmethod
+    def fit(
+        cls, texts: Sequence[str], names: Sequence[str | None], features: sparse.csr_matrix, writers: Sequence[str] | None = None
+    ) -> NameFinder:
+        """Learn from folded texts and the respondent as written, also folded; its first occurrence is the example.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        names : sequence of str or None
+        features : csr_matrix, one row per text
+            As the classifier weighs them.
+        writers : sequence of str, optional
+            The trees learn from what taggers say of writers they did not see.
+
+        Raises
+        ------
+        InputError
+            Where no text, or every text, names somebody.
+        """
+        import lightgbm as lgb
+
+        there = np.array([bool(n) for n in names])
+        if not there.any() or there.all():
+            raise InputError(
+                "nothing is to be learned about names from these texts",
+                where=f"{int(there.sum())} of {len(texts)} have a respondent",
+                mend="label texts with and without one",
+            )
+        columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
+        words = project(features, columns)
+        rows, right, sizes = [], [], []
+        for learn, judge in _splits(len(texts), writers):
+            if there[learn].all() or not there[learn].any():
+                continue
+            tagger = NameTagger.fit([texts[i] for i in learn], [names[i] for i in learn])
+            likely = _named(words[learn], there[learn]).decision_function(words[judge])
+            theirs = [texts[i] for i in judge]
+            offers = _offers(tagger, _commonness([texts[i] for i in learn]), theirs, likely)
+            for k, i in enumerate(judge):
+                hits = _hits(texts[i], names[i], offers, k)
+                if hits is not None:
+                    keep = np.append(offers.there[k], True)
+                    rows.append(offers.rows[k][keep])
+                    right.append(hits[keep])
+                    sizes.append(int(keep.sum()))
+        data = lgb.Dataset(np.vstack(rows), np.concatenate(right))
+        booster = lgb.train({**_TREES, "objective": one_of(sizes)}, data, _ROUNDS)
+        head = _named(words, there)
+        return cls(
+            NameTagger.fit(texts, names),
+            _commonness(texts),
+            (columns, head.coef_[0].astype(np.float16).astype(np.float32), float(head.intercept_[0])),
+            booster.model_to_string(),
+        )
+
+    def find(self, texts: Sequence[str], features: sparse.csr_matrix) -> list[tuple[int, int] | None]:
+        """Where the name stands in each folded text, or None; names are looked for in the first characters only.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        features : csr_matrix, one row per text
+        """
+        out: list[tuple[int, int] | None] = [None] * len(texts)
+        which = [i for i, t in enumerate(texts) if t.strip("\0")]
+        if not which:
+            return out
+        offers = _offers(self.tagger, self.common, [texts[i] for i in which], self._names(features)[which])
+        some = np.flatnonzero(offers.best > _SILENT)
+        if not len(some):
+            return out
+        rows = offers.rows[some]
+        scores = np.asarray(self._chooser.predict(rows.reshape(-1, rows.shape[2]), num_threads=1)).reshape(rows.shape[:2])
+        scores[:, :-1][~offers.there[some]] = -np.inf
+        for k, best in zip(some.tolist(), scores.argmax(axis=1).tolist(), strict=True):
+            if best < offers.start.shape[1]:
+                out[which[k]] = int(offers.start[k, best]), int(offers.end[k, best])
+        return out
+
+    def _names(self, features: sparse.csr_matrix) -> Any:
+        """Log-odds that each text names somebody."""
+        if self._by_column is None:
+            weights = np.zeros(features.shape[1], np.float32)
+            weights[self.named[0]] = self.named[1]
+            self._by_column = weights  # whole: other threads read it too
+        return features @ self._by_column + self.named[2]
+
+    def arrays(self) -> dict[str, Any]:
+        """What a bundle stores."""
+        return {
+            **self.tagger.arrays(),
+            "name_common": self.common,
+            "name_columns": self.named[0].astype(np.int32),
+            "name_words": self.named[1].astype(np.float16),
+            "name_trees": np.frombuffer(self.trees.encode(), np.uint8),
+        }
+
+    def meta(self) -> dict[str, float]:
+        """What a bundle's manifest stores."""
+        return {"name_intercept": self.named[2]}
+
+    @classmethod
+    def from_arrays(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> NameFinder:
+        """Rebuild from :meth:`arrays` and :meth:`meta`."""
+        return cls(
+            NameTagger.from_arrays(arrays),
+            arrays["name_common"],
+            (arrays["name_columns"], arrays["name_words"].astype(np.float32), meta["name_intercept"]),
+            arrays["name_trees"].tobytes().decode(),
+        )
+
+
+def _named(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
+    return LogisticRegression(C=1.0, solver="liblinear", random_state=0).fit(x, y)
+
+
+def _splits(n: int, writers: Sequence[str] | None) -> list[tuple[Any, Any]]:
+    n_writers = len(set(writers)) if writers is not None else 0
+    if n_writers > 1:
+        return list(GroupKFold(min(3, n_writers)).split(range(n), groups=writers))
+    return list(KFold(min(3, n), shuffle=True, random_state=0).split(range(n)))
+
+
+def _hits(text: str, name: str | None, offers: _Offers, k: int) -> Any:
+    """Which offer is right: the one nearest the name, none where nobody is named; None where no offer is near."""
+    hits = np.zeros(offers.there.shape[1] + 1)
+    if not name:
+        hits[-1] = 1.0
+        return hits
+    begin = text.find(name)
+    if begin < 0:
+        return None
+    start, end = offers.start[k], offers.end[k]
+    shared = np.minimum(end, begin + len(name)) - np.maximum(start, begin)
+    overlap = np.where(offers.there[k], 2 * shared / (end - start + len(name)), 0.0)
+    if overlap.max() <= _GOOD:
+        return None
+    hits[int(overlap.argmax())] = 1.0
+    return hits
+
+
+def _pairs(codes: Any) -> Any:
+    """Hash of every character and the next."""
+    one = codes * _P
+    two = (one[:-1] ^ codes[1:]) * _P
+    two ^= two >> np.uint64(29)
+    return ((two * _P) >> np.uint64(64 - _BITS)).view(np.int64)
+
+
+def _commonness(texts: Sequence[str]) -> Any:
+    counts = np.zeros(1 << _BITS, np.int64)
+    for text in texts:
+        counts[np.unique(_pairs(codes_of(text)))] += 1
+    return np.minimum(np.round(_FINE * np.log2(1 + counts)), 255).astype(np.uint8)
+
+
+def _offers(tagger: NameTagger, common: Any, texts: Sequence[str], named: Any) -> _Offers:
+    """The likeliest stretches of texts that are not empty; each text's own, whatever stands beside it."""
+    heads = [t[:_SEEN] for t in texts]
+    joined = ("\0" * PAD).join(heads)
+    scores = tagger.scores(joined).astype(np.float64)
+    length = np.array([len(h) for h in heads])
+    first = np.cumsum(length + PAD) - length - PAD
+    start = _starts(scores, first, length)
+    begin = np.minimum(first[:, None] + start, len(scores) - 1)  # a place after a short text's end: never offered
+
+    # every end of every start: summed along the stretch, so that it is the same alone and in a batch
+    size = np.arange(1, _LONGEST + 1)
+    place = np.minimum(begin[..., None] + size - 1, len(scores) - 1)
+    fits = start[..., None] + size <= length[:, None, None]
+    going = np.where(fits, scores[place, 1], 0.0)
+    going[..., 0] = 0.0
+    inside = np.cumsum(going, axis=2)
+    ends = start[..., None] + size
+    weight = tagger.weigh(scores[begin, 0][..., None], inside, start[..., None], size, ends == length[:, None, None])
+    weight = np.where(fits, weight, -np.inf)
+    order = np.argsort(-weight, axis=2, kind="stable")[..., :_ENDS]
+    flat = np.take_along_axis(weight, order, axis=2).reshape(len(texts), -1)
+    chosen = np.argsort(-flat, axis=1, kind="stable")[:, :_OFFERS]
+    which = chosen // _ENDS  # of the starts
+    end = np.take_along_axis(order.reshape(len(texts), -1), chosen, axis=1)  # of the sizes
+    row = np.arange(len(texts))[:, None]
+    weight, start, begin = np.take_along_axis(flat, chosen, axis=1), start[row, which], begin[row, which]
+    there = np.isfinite(weight)
+
+    codes = codes_of(joined)
+    pairs = common[_pairs(codes)] / _FINE  # at PAD - 1 + place: the pair of a place's character and the one before it
+    lowest = np.minimum.accumulate(np.where(fits, scores[place, 1], np.inf)[row, which][..., 1:], axis=2)
+    among = np.where(fits, pairs[place + PAD - 1], 0.0)[row, which][..., 1:]
+    stop = begin + end + 1
+    after = np.minimum(stop, len(scores) - 1)
+    at_end = start + end + 1 >= length[:, None]
+    long, many = end > 0, np.maximum(end, 1)
+
+    def so_far(runs: Any) -> Any:
+        return np.take_along_axis(runs, np.maximum(end - 1, 0)[..., None], axis=2)[..., 0]
+
+    ahead, behind = codes[PAD + begin - 1], codes[np.minimum(PAD + stop, len(codes) - 1)]
+    rows = np.stack(
+        [
+            weight,
+            np.broadcast_to(np.arange(weight.shape[1]), weight.shape),
+            weight - weight[:, :1],
+            scores[begin, 0],
+            np.where(long, inside[row, which, end] / many, 0.0),
+            np.where(long, so_far(lowest), 0.0),
+            np.where(at_end, -99.0, scores[after, 1]),
+            end + 1,
+            start,
+            start / length[:, None],
+            np.broadcast_to(length[:, None], weight.shape),
+            start == 0,
+            np.isin(ahead, _BREAKS),
+            np.isin(ahead, _OPENS),
+            at_end,
+            np.isin(behind, _BREAKS),
+            np.isin(behind, _CLOSES),
+            np.where(long, so_far(np.cumsum(among, axis=2)) / many, 9.0),
+            np.where(long, so_far(np.maximum.accumulate(among, axis=2)), 9.0),
+            np.where(long, so_far(np.minimum.accumulate(np.where(among > 0, among, 0.0), axis=2)), 9.0),
+            pairs[PAD - 1 + begin],
+            pairs[np.minimum(PAD - 1 + stop, len(pairs) - 1)],
+            np.broadcast_to(named[:, None], weight.shape),
+        ],
+        axis=2,
+    )
+    none = np.full((len(texts), 1, rows.shape[2]), np.nan)
+    none[:, 0, 0], none[:, 0, 10], none[:, 0, -1] = weight[:, 0], length, named
+    second = weight[:, 1] if weight.shape[1] > 1 else weight[:, 0]
+    none[:, 0, 2] = np.where(np.isfinite(second), second, -99.0) - weight[:, 0]
+    return _Offers(start, start + end + 1, weight[:, 0], there, np.concatenate([rows, none], axis=1))
+
+
+def _starts(scores: Any, first: Any, length: Any) -> Any:
+    """The places of each text where a name of three characters would score highest; the earlier of equals."""
+    column = np.arange(max(int(length.max()), _STARTS))
+    place = first[:, None] + column
+
+    def at(step: int, tag: int) -> Any:
+        return np.where(column + step < length[:, None], scores[np.minimum(place + step, len(scores) - 1), tag], 0.0)
+
+    promise = np.where(column < length[:, None], at(0, 0) + at(1, 1) + at(2, 1), -np.inf)
+    return np.argsort(-promise, axis=1, kind="stable")[:, :_STARTS]
