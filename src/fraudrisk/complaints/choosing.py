@@ -44,8 +44,9 @@ def one_of(sizes: Sequence[int]) -> Callable[[Any, Any], tuple[Any, Any]]:
     >>> gradient.tolist()
     [-0.5, 0.5, 0.5, -0.5]
     """
-    text = np.repeat(np.arange(len(sizes)), sizes)
-    first = np.cumsum(sizes) - sizes
+    counts = np.asarray(sizes, np.intp)
+    text = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
 
     def objective(scores: Any, data: Any) -> tuple[Any, Any]:
         chances = np.exp(scores - np.maximum.reduceat(scores, first)[text])

@@ -27,7 +27,7 @@ _SEEN = 300
 """Characters in which a complaint names whom it is about."""
 _STARTS, _ENDS, _OFFERS, _LONGEST = 8, 3, 12, 22
 """Places where a name may begin, ends tried for each, stretches offered to the trees, characters of the longest."""
-_SILENT = -60.0
+_SILENT = -40.0
 """Score of the best stretch below which nobody is named: most ordinary messages are done with."""
 _BITS = 18
 _FINE = 16

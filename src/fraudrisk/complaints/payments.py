@@ -26,7 +26,8 @@ from fraudrisk.records.amounts import Amount, find_amounts
 
 __all__ = ["PaymentModel"]
 
-_BEFORE, _AFTER, _NEAR, _FAR = 16, 12, 5, 80
+_BEFORE, _AFTER, _NEAR, _FAR = 16, 12, 4, 80
+_SAME_DIGIT = str.maketrans("123456789", "000000000")
 _RUNS = GramHasher(chars=(1, 3), words=0, bits=16)
 _SILENT = -2.5
 """Log-odds of "this text says what was paid" up to which nothing is looked for, alone or with those of its likeliest amount: half of
@@ -113,7 +114,7 @@ class PaymentModel:
         booster = lgb.train({**_TREES, "objective": one_of(sizes)}, lgb.Dataset(np.vstack(rows), np.array(right, float)), _ROUNDS)
         first, second = _paid(around[known], paid[known]), _said(words, states)
         return cls(
-            (first.coef_[0].astype(np.float32), float(first.intercept_[0])),
+            (first.coef_[0].astype(np.float16).astype(np.float32), float(first.intercept_[0])),
             (columns, second.coef_[0].astype(np.float16).astype(np.float32), float(second.intercept_[0])),
             booster.model_to_string(),
         )
@@ -161,7 +162,7 @@ class PaymentModel:
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores."""
         return {
-            "payment_weights": self.paid[0],
+            "payment_weights": self.paid[0].astype(np.float16),
             "payment_columns": self.said[0].astype(np.int32),
             "payment_words": self.said[1].astype(np.float16),
             "payment_trees": np.frombuffer(self.trees.encode(), np.uint8),
@@ -175,14 +176,14 @@ class PaymentModel:
     def from_arrays(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> PaymentModel:
         """Rebuild from :meth:`arrays` and :meth:`meta`."""
         return cls(
-            (arrays["payment_weights"], meta["payment_intercept"]),
+            (arrays["payment_weights"].astype(np.float32), meta["payment_intercept"]),
             (arrays["payment_columns"], arrays["payment_words"].astype(np.float32), meta["payment_said"]),
             arrays["payment_trees"].tobytes().decode(),
         )
 
 
 def _paid(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
-    return LogisticRegression(C=0.3, solver="liblinear", random_state=0).fit(x, y)
+    return LogisticRegression(C=0.03, solver="liblinear", random_state=0).fit(x, y)
 
 
 def _said(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
@@ -223,27 +224,43 @@ def _quoted(text: str, found: Sequence[Amount], reading: Candidate) -> Amount:
 
 
 def _around(texts: Sequence[str], found: Sequence[Sequence[Amount]]) -> sparse.csr_matrix:
-    """The runs before and after every amount, in its sentence and the one before, and how it stands among the others of its text."""
-    items = [(t, a, f) for t, f in zip(texts, found, strict=True) for a in f]
-    before = [t[max(0, a.start - _BEFORE) : a.start][::-1] for t, a, _ in items]
-    after = [t[a.end : a.end + _AFTER] for t, a, _ in items]
-    sentences = [SENTENCE.split(t[max(0, a.start - _FAR) : a.start]) for t, a, _ in items]
+    """The runs before and after every amount, in its sentence and the one before, and how it stands among the others of its text.
+
+    What stands around does not depend on figures: every amount is one sign, every digit the same.
+    """
+    seen = [place for text, amounts in zip(texts, found, strict=True) for place in _masked(text, amounts)]
+    before = [t[max(0, at - _BEFORE) : at][::-1] for t, at in seen]
+    after = [t[at + 1 : at + 1 + _AFTER] for t, at in seen]
+    sentences = [SENTENCE.split(t[max(0, at - _FAR) : at]) for t, at in seen]
     parts = (
         (before, 1.0),
         (after, 1.0),
         ([f"^{b[:_NEAR]}" for b in before], 2.0),
         ([f"${b[:_NEAR]}" for b in after], 2.0),
-        ([s[-1] for s in sentences], 0.5),
+        ([s[-1] for s in sentences], 1.0),
         ([s[-2] if len(s) > 1 else "" for s in sentences], 0.3),
-        ([SENTENCE.split(t[a.end : a.end + _FAR // 2])[0] for t, a, _ in items], 0.5),
+        ([SENTENCE.split(t[at + 1 : at + 1 + _FAR // 2])[0] for t, at in seen], 1.0),
     )
     blocks = []
     for runs, weight in parts:
         block = _RUNS.transform(runs)
         block.data[:] = weight
         blocks.append(block)
-    stacked: sparse.csr_matrix = sparse.hstack([*blocks, sparse.csr_matrix(np.array([_shape(*item) for item in items]))], format="csr")
+    shape = [_shape(t, a, f) for t, f in zip(texts, found, strict=True) for a in f]
+    stacked: sparse.csr_matrix = sparse.hstack([*blocks, sparse.csr_matrix(np.array(shape))], format="csr")
     return stacked
+
+
+def _masked(text: str, amounts: Sequence[Amount]) -> list[tuple[str, int]]:
+    """For every amount, the text with a sign for each of them, and the place of its sign."""
+    pieces, places, last, length = [], [], 0, 0
+    for amount in amounts:
+        pieces += [text[last : amount.start], "\xa4"]
+        length += amount.start - last
+        places.append(length)
+        last, length = amount.end, length + 1
+    whole = "".join([*pieces, text[last:]]).translate(_SAME_DIGIT)
+    return [(whole, place) for place in places]
 
 
 def _shape(text: str, amount: Amount, found: Sequence[Amount]) -> list[float]:

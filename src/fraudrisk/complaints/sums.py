@@ -46,7 +46,7 @@ _CUES = tuple(
 """Paid, got, given back, each, price, lost, asked for, not paid, in all, others, one's own, once more, not yet, both: kinds of words
 beside an amount."""
 
-_MEASURE = "(?P<m>疗程|[人个位名份套盒瓶箱棵株间张床台幅只头亩口户股单件条块斤期次回笔年月节堂包袋桶罐册枚把组平对根笼垄分副米筐针剂间眼桩桌颗粒本])"
+_MEASURE = "(?P<m>疗程|[人个位名份套盒瓶箱棵株间张床台幅只头亩口户股单件条块斤期次回笔年月节堂包袋桶罐册枚把组平对根笼垄分副米筐针剂间眼桩桌颗粒本档格饼坛])"
 _UNIT_BEFORE = re.compile(rf"(?:[每一单]{_MEASURE}|(?P<each>各))[^\uff0c,\u3002;\n]{{0,5}}$")
 _UNIT_AFTER = re.compile(rf"(?:多|余)?(?:元|块钱|块)?(?:钱)?[^\uff0c,\u3002;\n]{{0,2}}(?:/|一|每){_MEASURE}")
 _COUNT = re.compile(rf"(?P<n>\d{{1,3}}|[二三四五六七八九]?十[一二三四五六七八九]?|[两俩三仨四五六七八九])(?:来|多|余)?个?{_MEASURE}")

@@ -121,12 +121,12 @@ _LARGE = frozenset("万萬wW千仟百佰kK")
 _MONEY_AFTER = re.compile(r"\s?(?:多|余|几|来)?(?:元|块|圆|蚊|人民币|RMB|rmb)")
 _MONEY_BEFORE = re.compile(r"(?:¥|\uffe5|人民币|RMB)\s?$")
 _MEASURE = re.compile(
-    r"(?:[年月日号天周岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗支集章遍公晚趟对根笼垄副幅枚床间罐桶筐本册件块间把辆口组针剂]|里(?![头面边])"
+    r"(?:[年月日号天周岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗支集章遍晚趟档格饼坛对根笼垄副幅枚床间罐桶筐本册件块间把辆口组针剂]|里(?![头面边])"
     r"|小时|分钟|星期|礼拜|疗程|个)"
 )
 """五千一张 is five thousand for each: before what is counted, a last 一 belongs to it."""
 _NOT_MONEY = re.compile(
-    r"(?:个点|[%\uff05]|个百分点|分利|[月日号天岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋只头棵亩平米条部台套份股期节堂课桌张片粒颗袋支集章遍公]|年(?!金)|周(?!转)|里(?![头面边])"
+    r"(?:个点|[%\uff05]|个百分点|分利|[月日号天岁名位人户家次栋幢楼层座室斤克盒箱瓶罐袋头棵亩平米条部台套份股期节堂课桌张片粒颗袋支集章遍]|公[里斤分顷升尺]|只(?![给要退有还剩是能到卖收])|年(?!金)|周(?!转)|里(?![头面边])"
     r"|小时|分钟|星期|礼拜|个月|多岁|多人|多名|多位|多户|多个|个|倍|积分|分贝|G|g|ml|kg|级|路|号线)"
 )
 _SHARE = re.compile(r"\s?成")
@@ -178,5 +178,5 @@ def _large(text: str, raw: str, end: int) -> bool:
         return False
     if raw.isdigit() and (_DATE_OR_CLOCK.match(text, end) or _HOTLINE.fullmatch(raw) or _YEAR.fullmatch(raw)):
         return False
-    spaced = raw[0].isdigit() and text[end : end + 1].isspace()
+    spaced = raw.isdigit() and text[end : end + 1].isspace()
     return not (_NOT_MONEY.match(text, end + spaced) or (len(raw) < 3 and _SHARE.match(text, end)))
