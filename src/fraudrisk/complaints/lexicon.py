@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fraudrisk.packs.schema import Lexicon
+from fraudrisk.records.beginnings import begun
 
 __all__ = ["Span", "TacticFinder", "any_of"]
 
@@ -37,7 +38,7 @@ def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
     (True, None)
     """
     joined = "|".join(f"(?:{p})" for p in patterns).replace("\u2026", _GAP)
-    return re.compile(joined or r"(?!)")
+    return re.compile(begun(joined) if joined else r"(?!)")
 
 
 class TacticFinder:

@@ -25,10 +25,11 @@ __all__ = ["NameFinder"]
 
 _SEEN = 300
 """Characters in which a complaint names whom it is about."""
-_STARTS, _ENDS, _OFFERS, _LONGEST = 8, 3, 12, 22
+_STARTS, _ENDS, _OFFERS, _LONGEST = 6, 2, 8, 22
 """Places where a name may begin, ends tried for each, stretches offered to the trees, characters of the longest."""
-_SILENT = -40.0
-"""Score of the best stretch below which nobody is named: most ordinary messages are done with."""
+_NAMELESS, _SILENT, _BY_NAMED = -2.0, -36.0, 16.0
+"""Log-odds of "this text names somebody" up to which no name is looked for; the same, times 16, with the weight of the best stretch,
+up to which the trees are not asked. Each loses one name in a thousand of a fold's; half of the ordinary messages are done with."""
 _BITS = 18
 _FINE = 16
 """Steps to a doubling when it is stored how common a pair of characters is."""
@@ -36,25 +37,47 @@ _P = np.uint64(0x9E3779B97F4A7C15)
 _BREAKS, _OPENS, _CLOSES = (np.array([ord(c) for c in chars], np.uint64) for chars in (
     "\uff0c\u3002\uff1b\uff01\uff1f\u3001\uff1a\uff08\uff09“”\"《》「」『』\n ,.;:!?()", "“\"《「『(\uff08", "”\"》」』)\uff09"
 ))  # fmt: skip
-_TREES = {**CHOOSING, "num_leaves": 15, "learning_rate": 0.1}
-_ROUNDS = 150
+_TREES = {**CHOOSING, "num_leaves": 15, "learning_rate": 0.15}
+_ROUNDS = 100
 _GOOD = 0.3
 """Overlap from which the best stretch of a text stands for the name it should have found."""
 
 
 @dataclass(slots=True)
-class _Offers:
-    """Stretches of texts, and what speaks for each; the last row of a text is "none of them".
+class _Stretches:
+    """The likeliest stretches of texts that are scored together.
 
-    ``start`` and ``end`` are (n_texts, n_offers), ``best`` is (n_texts,), ``rows`` is (n_texts, n_offers + 1, n_descriptions),
-    ``there`` tells which stretches exist: short texts have few.
+    Parameters
+    ----------
+    scores, codes : ndarray
+        Of all characters, the texts one after another.
+    first, length : ndarray of int, shape (n_texts,)
+        Where each text begins among them, and its characters.
+    start, size, weight : ndarray, shape (n_texts, _OFFERS)
+        Of each stretch, the heaviest first; a weight of minus infinity is no stretch: short texts have few.
+    fits, inside : ndarray, shape (n_texts, _OFFERS, _LONGEST)
+        For every size a stretch from there could have: whether the text is that long, and the scores of going on, summed.
     """
 
+    scores: Any
+    codes: Any
+    first: Any
+    length: Any
     start: Any
-    end: Any
-    best: Any
-    there: Any
-    rows: Any
+    size: Any
+    weight: Any
+    fits: Any
+    inside: Any
+
+    @property
+    def there(self) -> Any:
+        """Which stretches exist."""
+        return np.isfinite(self.weight)
+
+    def take(self, rows: Any) -> _Stretches:
+        """Those of some texts."""
+        of_texts = (self.first, self.length, self.start, self.size, self.weight, self.fits, self.inside)
+        return _Stretches(self.scores, self.codes, *(a[rows] for a in of_texts))
 
 
 class NameFinder:
@@ -116,12 +139,13 @@ class NameFinder:
             tagger = NameTagger.fit([texts[i] for i in learn], [names[i] for i in learn])
             likely = _named(words[learn], there[learn]).decision_function(words[judge])
             theirs = [texts[i] for i in judge]
-            offers = _offers(tagger, _commonness([texts[i] for i in learn]), theirs, likely)
+            stretches = _stretches(tagger, theirs)
+            described = _describe(stretches, _commonness([texts[i] for i in learn]), likely)
             for k, i in enumerate(judge):
-                hits = _hits(texts[i], names[i], offers, k)
+                hits = _hits(texts[i], names[i], stretches, k)
                 if hits is not None:
-                    keep = np.append(offers.there[k], True)
-                    rows.append(offers.rows[k][keep])
+                    keep = np.append(stretches.there[k], True)
+                    rows.append(described[k][keep])
                     right.append(hits[keep])
                     sizes.append(int(keep.sum()))
         data = lgb.Dataset(np.vstack(rows), np.concatenate(right))
@@ -143,19 +167,22 @@ class NameFinder:
         features : csr_matrix, one row per text
         """
         out: list[tuple[int, int] | None] = [None] * len(texts)
-        which = [i for i, t in enumerate(texts) if t.strip("\0")]
-        if not which:
+        named = self._names(features)
+        which = np.array([i for i in np.flatnonzero(named > _NAMELESS).tolist() if texts[i].strip("\0")], int)
+        if not len(which):
             return out
-        offers = _offers(self.tagger, self.common, [texts[i] for i in which], self._names(features)[which])
-        some = np.flatnonzero(offers.best > _SILENT)
+        stretches = _stretches(self.tagger, [texts[i] for i in which])
+        some = np.flatnonzero(stretches.weight[:, 0] + _BY_NAMED * named[which] > _SILENT)
         if not len(some):
             return out
-        rows = offers.rows[some]
+        stretches, which = stretches.take(some), which[some]
+        rows = _describe(stretches, self.common, named[which])
         scores = np.asarray(self._chooser.predict(rows.reshape(-1, rows.shape[2]), num_threads=1)).reshape(rows.shape[:2])
-        scores[:, :-1][~offers.there[some]] = -np.inf
-        for k, best in zip(some.tolist(), scores.argmax(axis=1).tolist(), strict=True):
-            if best < offers.start.shape[1]:
-                out[which[k]] = int(offers.start[k, best]), int(offers.end[k, best])
+        scores[:, :-1][~stretches.there] = -np.inf
+        for k, (i, best) in enumerate(zip(which.tolist(), scores.argmax(axis=1).tolist(), strict=True)):
+            if best < _OFFERS:
+                start = int(stretches.start[k, best])
+                out[i] = start, start + int(stretches.size[k, best])
         return out
 
     def _names(self, features: sparse.csr_matrix) -> Any:
@@ -202,18 +229,18 @@ def _splits(n: int, writers: Sequence[str] | None) -> list[tuple[Any, Any]]:
     return list(KFold(min(3, n), shuffle=True, random_state=0).split(range(n)))
 
 
-def _hits(text: str, name: str | None, offers: _Offers, k: int) -> Any:
-    """Which offer is right: the one nearest the name, none where nobody is named; None where no offer is near."""
-    hits = np.zeros(offers.there.shape[1] + 1)
+def _hits(text: str, name: str | None, stretches: _Stretches, k: int) -> Any:
+    """Which stretch is right: the one nearest the name, none where nobody is named; None where no stretch is near."""
+    hits = np.zeros(_OFFERS + 1)
     if not name:
         hits[-1] = 1.0
         return hits
     begin = text.find(name)
     if begin < 0:
         return None
-    start, end = offers.start[k], offers.end[k]
-    shared = np.minimum(end, begin + len(name)) - np.maximum(start, begin)
-    overlap = np.where(offers.there[k], 2 * shared / (end - start + len(name)), 0.0)
+    start, size = stretches.start[k], stretches.size[k]
+    shared = np.minimum(start + size, begin + len(name)) - np.maximum(start, begin)
+    overlap = np.where(stretches.there[k], 2 * shared / (size + len(name)), 0.0)
     if overlap.max() <= _GOOD:
         return None
     hits[int(overlap.argmax())] = 1.0
@@ -235,81 +262,30 @@ def _commonness(texts: Sequence[str]) -> Any:
     return np.minimum(np.round(_FINE * np.log2(1 + counts)), 255).astype(np.uint8)
 
 
-def _offers(tagger: NameTagger, common: Any, texts: Sequence[str], named: Any) -> _Offers:
-    """The likeliest stretches of texts that are not empty; each text's own, whatever stands beside it."""
+def _stretches(tagger: NameTagger, texts: Sequence[str]) -> _Stretches:
+    """Of texts that are not empty; each text's own, whatever stands beside it."""
     heads = [t[:_SEEN] for t in texts]
     joined = ("\0" * PAD).join(heads)
     scores = tagger.scores(joined).astype(np.float64)
     length = np.array([len(h) for h in heads])
     first = np.cumsum(length + PAD) - length - PAD
     start = _starts(scores, first, length)
-    begin = np.minimum(first[:, None] + start, len(scores) - 1)  # a place after a short text's end: never offered
-
-    # every end of every start: summed along the stretch, so that it is the same alone and in a batch
-    size = np.arange(1, _LONGEST + 1)
-    place = np.minimum(begin[..., None] + size - 1, len(scores) - 1)
-    fits = start[..., None] + size <= length[:, None, None]
-    going = np.where(fits, scores[place, 1], 0.0)
+    begin = np.minimum(first[:, None] + start, len(scores) - 1)  # a place after a short text's end fits nothing
+    sizes = np.arange(1, _LONGEST + 1)
+    ends = start[..., None] + sizes
+    fits = ends <= length[:, None, None]
+    going = np.where(fits, scores[np.minimum(begin[..., None] + sizes - 1, len(scores) - 1), 1], 0.0)
     going[..., 0] = 0.0
-    inside = np.cumsum(going, axis=2)
-    ends = start[..., None] + size
-    weight = tagger.weigh(scores[begin, 0][..., None], inside, start[..., None], size, ends == length[:, None, None])
+    inside = np.cumsum(going, axis=2)  # along the stretch, so that it is the same alone and in a batch
+    weight = tagger.weigh(scores[begin, 0][..., None], inside, start[..., None], sizes, ends == length[:, None, None])
     weight = np.where(fits, weight, -np.inf)
     order = np.argsort(-weight, axis=2, kind="stable")[..., :_ENDS]
-    flat = np.take_along_axis(weight, order, axis=2).reshape(len(texts), -1)
-    chosen = np.argsort(-flat, axis=1, kind="stable")[:, :_OFFERS]
-    which = chosen // _ENDS  # of the starts
-    end = np.take_along_axis(order.reshape(len(texts), -1), chosen, axis=1)  # of the sizes
-    row = np.arange(len(texts))[:, None]
-    weight, start, begin = np.take_along_axis(flat, chosen, axis=1), start[row, which], begin[row, which]
-    there = np.isfinite(weight)
-
-    codes = codes_of(joined)
-    pairs = common[_pairs(codes)] / _FINE  # at PAD - 1 + place: the pair of a place's character and the one before it
-    lowest = np.minimum.accumulate(np.where(fits, scores[place, 1], np.inf)[row, which][..., 1:], axis=2)
-    among = np.where(fits, pairs[place + PAD - 1], 0.0)[row, which][..., 1:]
-    stop = begin + end + 1
-    after = np.minimum(stop, len(scores) - 1)
-    at_end = start + end + 1 >= length[:, None]
-    long, many = end > 0, np.maximum(end, 1)
-
-    def so_far(runs: Any) -> Any:
-        return np.take_along_axis(runs, np.maximum(end - 1, 0)[..., None], axis=2)[..., 0]
-
-    ahead, behind = codes[PAD + begin - 1], codes[np.minimum(PAD + stop, len(codes) - 1)]
-    rows = np.stack(
-        [
-            weight,
-            np.broadcast_to(np.arange(weight.shape[1]), weight.shape),
-            weight - weight[:, :1],
-            scores[begin, 0],
-            np.where(long, inside[row, which, end] / many, 0.0),
-            np.where(long, so_far(lowest), 0.0),
-            np.where(at_end, -99.0, scores[after, 1]),
-            end + 1,
-            start,
-            start / length[:, None],
-            np.broadcast_to(length[:, None], weight.shape),
-            start == 0,
-            np.isin(ahead, _BREAKS),
-            np.isin(ahead, _OPENS),
-            at_end,
-            np.isin(behind, _BREAKS),
-            np.isin(behind, _CLOSES),
-            np.where(long, so_far(np.cumsum(among, axis=2)) / many, 9.0),
-            np.where(long, so_far(np.maximum.accumulate(among, axis=2)), 9.0),
-            np.where(long, so_far(np.minimum.accumulate(np.where(among > 0, among, 0.0), axis=2)), 9.0),
-            pairs[PAD - 1 + begin],
-            pairs[np.minimum(PAD - 1 + stop, len(pairs) - 1)],
-            np.broadcast_to(named[:, None], weight.shape),
-        ],
-        axis=2,
-    )
-    none = np.full((len(texts), 1, rows.shape[2]), np.nan)
-    none[:, 0, 0], none[:, 0, 10], none[:, 0, -1] = weight[:, 0], length, named
-    second = weight[:, 1] if weight.shape[1] > 1 else weight[:, 0]
-    none[:, 0, 2] = np.where(np.isfinite(second), second, -99.0) - weight[:, 0]
-    return _Offers(start, start + end + 1, weight[:, 0], there, np.concatenate([rows, none], axis=1))
+    heaviest = np.take_along_axis(weight, order, axis=2).reshape(len(texts), -1)
+    chosen = np.argsort(-heaviest, axis=1, kind="stable")[:, :_OFFERS]
+    row, which = np.arange(len(texts))[:, None], chosen // _ENDS
+    size = np.take_along_axis(order.reshape(len(texts), -1), chosen, axis=1) + 1
+    weight = np.take_along_axis(heaviest, chosen, axis=1)
+    return _Stretches(scores, codes_of(joined), first, length, start[row, which], size, weight, fits[row, which], inside[row, which])
 
 
 def _starts(scores: Any, first: Any, length: Any) -> Any:
@@ -321,4 +297,67 @@ def _starts(scores: Any, first: Any, length: Any) -> Any:
         return np.where(column + step < length[:, None], scores[np.minimum(place + step, len(scores) - 1), tag], 0.0)
 
     promise = np.where(column < length[:, None], at(0, 0) + at(1, 1) + at(2, 1), -np.inf)
-    return np.argsort(-promise, axis=1, kind="stable")[:, :_STARTS]
+    starts = np.empty((len(length), _STARTS), np.intp)
+    row = np.arange(len(length))
+    for k in range(_STARTS):  # a few maxima are found quicker than all are sorted
+        best = promise.argmax(axis=1)
+        starts[:, k] = np.where(np.isfinite(promise[row, best]), best, len(column))  # beyond the text where no place is left
+        promise[row, best] = -np.inf
+    return starts
+
+
+def _describe(s: _Stretches, common: Any, named: Any) -> Any:
+    """What speaks for and against each stretch, and last for none of them.
+
+    Returns
+    -------
+    ndarray of float, shape (n_texts, _OFFERS + 1, n_descriptions)
+        Of none: what is said of the whole text; the rest is missing.
+    """
+    begin = np.minimum(s.first[:, None] + s.start, len(s.scores) - 1)
+    stop = begin + s.size
+    at_end = s.start + s.size >= s.length[:, None]
+    place = np.minimum(begin[..., None] + np.arange(1, _LONGEST), len(s.scores) - 1)
+    further = s.fits[..., 1:]
+    pairs = common[_pairs(s.codes)] / _FINE  # at PAD - 1 + place: the pair of a place's character and the one before it
+    among = np.where(further, pairs[place + PAD - 1], 0.0)
+    long, steps = s.size > 1, np.maximum(s.size - 1, 1)
+
+    def whole(runs: Any) -> Any:
+        """The running figure at the stretch's own size."""
+        return np.take_along_axis(runs, steps[..., None] - 1, axis=2)[..., 0]
+
+    ahead, behind = s.codes[PAD + begin - 1], s.codes[np.minimum(PAD + stop, len(s.codes) - 1)]
+    shape = s.weight.shape
+    rows = np.stack(
+        [
+            s.weight,
+            np.broadcast_to(np.arange(_OFFERS), shape),
+            s.weight - s.weight[:, :1],
+            s.scores[begin, 0],
+            np.where(long, whole(s.inside[..., 1:]) / steps, 0.0),
+            np.where(long, whole(np.minimum.accumulate(np.where(further, s.scores[place, 1], np.inf), axis=2)), 0.0),
+            np.where(at_end, -99.0, s.scores[np.minimum(stop, len(s.scores) - 1), 1]),
+            s.size,
+            s.start,
+            s.start / s.length[:, None],
+            np.broadcast_to(s.length[:, None], shape),
+            s.start == 0,
+            np.isin(ahead, _BREAKS),
+            np.isin(ahead, _OPENS),
+            at_end,
+            np.isin(behind, _BREAKS),
+            np.isin(behind, _CLOSES),
+            np.where(long, whole(np.cumsum(among, axis=2)) / steps, 9.0),
+            np.where(long, whole(np.maximum.accumulate(among, axis=2)), 9.0),
+            np.where(long, whole(np.minimum.accumulate(among, axis=2)), 9.0),
+            pairs[PAD - 1 + begin],
+            pairs[np.minimum(PAD - 1 + stop, len(pairs) - 1)],
+            np.broadcast_to(named[:, None], shape),
+        ],
+        axis=2,
+    )
+    none = np.full((len(rows), 1, rows.shape[2]), np.nan)
+    none[:, 0, 0], none[:, 0, 10], none[:, 0, -1] = s.weight[:, 0], s.length, named
+    none[:, 0, 2] = np.where(s.there[:, 1], s.weight[:, 1], -99.0) - s.weight[:, 0]
+    return np.concatenate([rows, none], axis=1)
