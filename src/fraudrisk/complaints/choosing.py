@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import GroupKFold, KFold
 
-__all__ = ["CHOOSING", "one_of"]
+__all__ = ["CHOOSING", "left_out", "one_of"]
 
 CHOOSING = {
     "min_data_in_leaf": 40,
@@ -25,6 +26,23 @@ CHOOSING = {
     "verbosity": -1,
 }
 """LightGBM's parameters; the same data give the same trees."""
+
+
+def left_out(n: int, writers: Sequence[str] | None, most: int) -> list[tuple[Any, Any]]:
+    """Texts to learn from and texts to judge, in turn: by writers where they are known.
+
+    Parameters
+    ----------
+    n : int
+        Texts.
+    writers : sequence of str or None
+    most : int
+        Turns, at most.
+    """
+    n_writers = len(set(writers)) if writers is not None else 0
+    if n_writers > 1:
+        return list(GroupKFold(min(most, n_writers)).split(range(n), groups=writers))
+    return list(KFold(min(most, n), shuffle=True, random_state=0).split(range(n)))
 
 
 def one_of(sizes: Sequence[int]) -> Callable[[Any, Any], tuple[Any, Any]]:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, KFold
 
-from fraudrisk.complaints.choosing import CHOOSING, one_of
-from fraudrisk.complaints.heads import project
+from fraudrisk.complaints.choosing import CHOOSING, left_out, one_of
+from fraudrisk.complaints.heads import StatementHead, project
 from fraudrisk.complaints.tagger import PAD, NameTagger, codes_of
 from fraudrisk.errors import InputError
 
@@ -88,18 +87,17 @@ class NameFinder:
     tagger : NameTagger
     common : ndarray of uint8, shape (2**18,)
         How many texts have a pair of characters: 16 times the logarithm to base two of that number and one.
-    named : tuple of ndarray of int, ndarray of float32 and float
-        Columns of the feature matrix, their weights and the intercept of "this text names somebody".
+    named : StatementHead
+        "This text names somebody."
     trees : str
         The booster that chooses, as LightGBM writes it.
     """
 
-    def __init__(self, tagger: NameTagger, common: Any, named: tuple[Any, Any, float], trees: str) -> None:
+    def __init__(self, tagger: NameTagger, common: Any, named: StatementHead, trees: str) -> None:
         import lightgbm as lgb
 
         self.tagger, self.common, self.named, self.trees = tagger, common, named, trees
         self._chooser = lgb.Booster(model_str=trees)
-        self._by_column: Any = None
 
     @classmethod
     def fit(
@@ -133,7 +131,7 @@ class NameFinder:
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
         words = project(features, columns)
         rows, right, sizes = [], [], []
-        for learn, judge in _splits(len(texts), writers):
+        for learn, judge in left_out(len(texts), writers, 3):
             if there[learn].all() or not there[learn].any():
                 continue
             tagger = NameTagger.fit([texts[i] for i in learn], [names[i] for i in learn])
@@ -150,11 +148,10 @@ class NameFinder:
                     sizes.append(int(keep.sum()))
         data = lgb.Dataset(np.vstack(rows), np.concatenate(right))
         booster = lgb.train({**_TREES, "objective": one_of(sizes)}, data, _ROUNDS)
-        head = _named(words, there)
         return cls(
             NameTagger.fit(texts, names),
             _commonness(texts),
-            (columns, head.coef_[0].astype(np.float16).astype(np.float32), float(head.intercept_[0])),
+            StatementHead.of(columns, _named(words, there)),
             booster.model_to_string(),
         )
 
@@ -167,7 +164,7 @@ class NameFinder:
         features : csr_matrix, one row per text
         """
         out: list[tuple[int, int] | None] = [None] * len(texts)
-        named = self._names(features)
+        named = self.named.odds(features)
         which = np.array([i for i in np.flatnonzero(named > _NAMELESS).tolist() if texts[i].strip("\0")], int)
         if not len(which):
             return out
@@ -185,27 +182,19 @@ class NameFinder:
                 out[i] = start, start + int(stretches.size[k, best])
         return out
 
-    def _names(self, features: sparse.csr_matrix) -> Any:
-        """Log-odds that each text names somebody."""
-        if self._by_column is None:
-            weights = np.zeros(features.shape[1], np.float32)
-            weights[self.named[0]] = self.named[1]
-            self._by_column = weights  # whole: other threads read it too
-        return features @ self._by_column + self.named[2]
-
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores."""
         return {
             **self.tagger.arrays(),
             "name_common": self.common,
-            "name_columns": self.named[0].astype(np.int32),
-            "name_words": self.named[1].astype(np.float16),
+            "name_columns": self.named.columns.astype(np.int32),
+            "name_words": self.named.weights.astype(np.float16),
             "name_trees": np.frombuffer(self.trees.encode(), np.uint8),
         }
 
     def meta(self) -> dict[str, float]:
         """What a bundle's manifest stores."""
-        return {"name_intercept": self.named[2]}
+        return {"name_intercept": self.named.intercept}
 
     @classmethod
     def from_arrays(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> NameFinder:
@@ -213,20 +202,13 @@ class NameFinder:
         return cls(
             NameTagger.from_arrays(arrays),
             arrays["name_common"],
-            (arrays["name_columns"], arrays["name_words"].astype(np.float32), meta["name_intercept"]),
+            StatementHead(arrays["name_columns"], arrays["name_words"].astype(np.float32), meta["name_intercept"]),
             arrays["name_trees"].tobytes().decode(),
         )
 
 
 def _named(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
     return LogisticRegression(C=1.0, solver="liblinear", random_state=0).fit(x, y)
-
-
-def _splits(n: int, writers: Sequence[str] | None) -> list[tuple[Any, Any]]:
-    n_writers = len(set(writers)) if writers is not None else 0
-    if n_writers > 1:
-        return list(GroupKFold(min(3, n_writers)).split(range(n), groups=writers))
-    return list(KFold(min(3, n), shuffle=True, random_state=0).split(range(n)))
 
 
 def _hits(text: str, name: str | None, stretches: _Stretches, k: int) -> Any:

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, KFold
 
-from fraudrisk.complaints.choosing import CHOOSING, one_of
+from fraudrisk.complaints.choosing import CHOOSING, left_out, one_of
 from fraudrisk.complaints.grams import GramHasher
-from fraudrisk.complaints.heads import project
+from fraudrisk.complaints.heads import StatementHead, project
 from fraudrisk.complaints.sums import SENTENCE, Candidate, candidates, describe, says_total
 from fraudrisk.errors import InputError
 from fraudrisk.records.amounts import Amount, find_amounts
@@ -49,18 +48,17 @@ class PaymentModel:
     ----------
     paid : tuple of ndarray of float32 and float
         Weights and intercept of "this amount was paid".
-    said : tuple of ndarray of int, ndarray of float32 and float
-        Columns of the feature matrix, their weights and the intercept of "this text says what was paid".
+    said : StatementHead
+        "This text says what was paid."
     trees : str
         The booster that chooses, as LightGBM writes it.
     """
 
-    def __init__(self, paid: tuple[Any, float], said: tuple[Any, Any, float], trees: str) -> None:
+    def __init__(self, paid: tuple[Any, float], said: StatementHead, trees: str) -> None:
         import lightgbm as lgb
 
         self.paid, self.said, self.trees = paid, said, trees
         self._chooser = lgb.Booster(model_str=trees)
-        self._by_column: Any = None
 
     @classmethod
     def fit(
@@ -99,7 +97,7 @@ class PaymentModel:
             )
         around = _around(texts, found)
         chances, said = np.zeros(len(owner)), np.zeros(len(texts))
-        for learn, judge in _splits(len(texts), writers):
+        for learn, judge in left_out(len(texts), writers, 5):
             mine, theirs = np.isin(owner, learn) & known, np.isin(owner, judge)
             if not _both(paid[mine]) or not _both(states[learn]):
                 continue
@@ -119,7 +117,7 @@ class PaymentModel:
         first, second = _paid(around[known], paid[known]), _said(words, states)
         return cls(
             (first.coef_[0].astype(np.float16).astype(np.float32), float(first.intercept_[0])),
-            (columns, second.coef_[0].astype(np.float16).astype(np.float32), float(second.intercept_[0])),
+            StatementHead.of(columns, second),
             booster.model_to_string(),
         )
 
@@ -132,7 +130,7 @@ class PaymentModel:
         features : csr_matrix, one row per text
         """
         out: list[Amount | None] = [None] * len(texts)
-        said = self._says(features)
+        said = self.said.odds(features)
         which = [i for i in np.flatnonzero(said > _SILENT).tolist() if texts[i]]
         found = {i: list(find_amounts(texts[i])) for i in which}
         which = [i for i in which if found[i]]
@@ -156,33 +154,25 @@ class PaymentModel:
                 out[i] = _quoted(texts[i], found[i], readings[best])
         return out
 
-    def _says(self, features: sparse.csr_matrix) -> Any:
-        """Log-odds that each text says what was paid."""
-        if self._by_column is None:  # every column has a weight: quicker than choosing those that have one
-            weights = np.zeros(features.shape[1], np.float32)
-            weights[self.said[0]] = self.said[1]
-            self._by_column = weights  # whole: other threads read it too
-        return features @ self._by_column + self.said[2]
-
     def arrays(self) -> dict[str, Any]:
         """What a bundle stores."""
         return {
             "payment_weights": self.paid[0].astype(np.float16),
-            "payment_columns": self.said[0].astype(np.int32),
-            "payment_words": self.said[1].astype(np.float16),
+            "payment_columns": self.said.columns.astype(np.int32),
+            "payment_words": self.said.weights.astype(np.float16),
             "payment_trees": np.frombuffer(self.trees.encode(), np.uint8),
         }
 
     def meta(self) -> dict[str, float]:
         """What a bundle's manifest stores."""
-        return {"payment_intercept": self.paid[1], "payment_said": self.said[2]}
+        return {"payment_intercept": self.paid[1], "payment_said": self.said.intercept}
 
     @classmethod
     def from_arrays(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> PaymentModel:
         """Rebuild from :meth:`arrays` and :meth:`meta`."""
         return cls(
             (arrays["payment_weights"].astype(np.float32), meta["payment_intercept"]),
-            (arrays["payment_columns"], arrays["payment_words"].astype(np.float32), meta["payment_said"]),
+            StatementHead(arrays["payment_columns"], arrays["payment_words"].astype(np.float32), meta["payment_said"]),
             arrays["payment_trees"].tobytes().decode(),
         )
 
@@ -197,13 +187,6 @@ def _said(x: sparse.csr_matrix, y: Any) -> LogisticRegression:
 
 def _both(y: Any) -> bool:
     return bool(y.any() and not y.all())
-
-
-def _splits(n: int, writers: Sequence[str] | None) -> list[tuple[Any, Any]]:
-    n_writers = len(set(writers)) if writers is not None else 0
-    if n_writers > 1:
-        return list(GroupKFold(min(5, n_writers)).split(range(n), groups=writers))
-    return list(KFold(min(5, n), shuffle=True, random_state=0).split(range(n)))
 
 
 def _starts(parts: Sequence[Sequence[Any]]) -> list[int]:
