@@ -54,3 +54,7 @@ def test_who_is_named(text: str, name: str | None) -> None:
 def test_texts_that_name_nobody_teach_nothing() -> None:
     with pytest.raises(InputError, match="0 of 2"):
         NameFinder.fit(["路灯不亮", "井盖丢了"], [None, None], sparse.csr_matrix((2, 4)))
+    with pytest.raises(InputError, match="1 of 2"):  # each writer alone teaches half of it
+        NameFinder.fit(["路灯不亮", "福寿堂骗人"], [None, "福寿堂"], sparse.csr_matrix((2, 4)), ["a", "b"])
+    with pytest.raises(InputError, match="1 of 1"):
+        NameFinder.fit(["福寿堂骗人"], ["福寿堂"], sparse.csr_matrix((1, 4)))

@@ -117,23 +117,22 @@ class NameFinder:
         Raises
         ------
         InputError
-            Where no text, or every text, names somebody.
+            Where no text, or every text, names somebody, whichever writers are left out.
         """
         import lightgbm as lgb
 
         there = np.array([bool(n) for n in names])
-        if not there.any() or there.all():
+        splits = [(a, b) for a, b in left_out(len(texts), writers, 3) if there[a].any() and not there[a].all()] if len(texts) > 1 else []
+        if not splits:
             raise InputError(
                 "nothing is to be learned about names from these texts",
                 where=f"{int(there.sum())} of {len(texts)} have a respondent",
-                mend="label texts with and without one",
+                mend="label texts with and without one, by several writers",
             )
         columns = np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) > 1)
         words = project(features, columns)
         rows, right, sizes = [], [], []
-        for learn, judge in left_out(len(texts), writers, 3):
-            if there[learn].all() or not there[learn].any():
-                continue
+        for learn, judge in splits:
             tagger = NameTagger.fit([texts[i] for i in learn], [names[i] for i in learn])
             likely = _named(words[learn], there[learn]).decision_function(words[judge])
             theirs = [texts[i] for i in judge]
@@ -322,7 +321,7 @@ def _describe(s: _Stretches, common: Any, named: Any) -> Any:
             np.where(at_end, -99.0, s.scores[np.minimum(stop, len(s.scores) - 1), 1]),
             s.size,
             s.start,
-            s.start / s.length[:, None],
+            s.start / np.maximum(s.length[:, None], 1),
             np.broadcast_to(s.length[:, None], shape),
             s.start == 0,
             np.isin(ahead, _BREAKS),
